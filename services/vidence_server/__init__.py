@@ -1,0 +1,1 @@
+"""The Vidence services: what runs behind `vidence serve`."""

@@ -1,0 +1,1 @@
+"""What every service may rest on: errors, time, ids, deadlines. Standard library only."""

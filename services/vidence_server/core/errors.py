@@ -1,0 +1,125 @@
+"""Errors of the domain: a machine-readable reason, the kind of failure it is, and words for people.
+
+The wire knows the same reasons as `vidence.error.v1.Reason`; a contract test holds the two together. The
+domain raises `DomainError` and never thinks of gRPC: `runtime` translates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, StrEnum, auto
+
+
+class ErrorKind(Enum):
+    """How a caller should take a failure; the names are those of the canonical RPC codes."""
+
+    CANCELLED = auto()
+    INVALID_ARGUMENT = auto()
+    DEADLINE_EXCEEDED = auto()
+    NOT_FOUND = auto()
+    ALREADY_EXISTS = auto()
+    PERMISSION_DENIED = auto()
+    RESOURCE_EXHAUSTED = auto()
+    FAILED_PRECONDITION = auto()
+    ABORTED = auto()
+    OUT_OF_RANGE = auto()
+    UNIMPLEMENTED = auto()
+    INTERNAL = auto()
+    UNAVAILABLE = auto()
+    DATA_LOSS = auto()
+
+
+class Reason(StrEnum):
+    """Why something failed, for machines. One member per value of `vidence.error.v1.Reason`."""
+
+    REQUEST_INVALID = "REQUEST_INVALID"
+    IMAGE_EMPTY = "IMAGE_EMPTY"
+    IMAGE_UNSUPPORTED = "IMAGE_UNSUPPORTED"
+    IMAGE_CORRUPT = "IMAGE_CORRUPT"
+    IMAGE_TOO_LARGE = "IMAGE_TOO_LARGE"
+    IMAGE_TOO_MANY_PIXELS = "IMAGE_TOO_MANY_PIXELS"
+    IMAGE_TOO_SMALL = "IMAGE_TOO_SMALL"
+    IMAGE_ANIMATED = "IMAGE_ANIMATED"
+    PDF_CORRUPT = "PDF_CORRUPT"
+    PDF_ENCRYPTED = "PDF_ENCRYPTED"
+    PDF_PAGE_OUT_OF_RANGE = "PDF_PAGE_OUT_OF_RANGE"
+    DOCUMENT_TYPE_UNKNOWN = "DOCUMENT_TYPE_UNKNOWN"
+    MODEL_UNKNOWN = "MODEL_UNKNOWN"
+    MODEL_MISSING = "MODEL_MISSING"
+    MODEL_CORRUPT = "MODEL_CORRUPT"
+    QUEUE_FULL = "QUEUE_FULL"
+    STREAM_LIMIT = "STREAM_LIMIT"
+    DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
+    CANCELLED = "CANCELLED"
+    DRAINING = "DRAINING"
+    NOT_READY = "NOT_READY"
+    CONFIGURATION_INVALID = "CONFIGURATION_INVALID"
+    INTERNAL = "INTERNAL"
+
+
+KIND_OF_REASON: Mapping[Reason, ErrorKind] = {
+    Reason.REQUEST_INVALID: ErrorKind.INVALID_ARGUMENT,
+    Reason.IMAGE_EMPTY: ErrorKind.INVALID_ARGUMENT,
+    Reason.IMAGE_UNSUPPORTED: ErrorKind.INVALID_ARGUMENT,
+    Reason.IMAGE_CORRUPT: ErrorKind.INVALID_ARGUMENT,
+    Reason.IMAGE_TOO_LARGE: ErrorKind.INVALID_ARGUMENT,
+    Reason.IMAGE_TOO_MANY_PIXELS: ErrorKind.INVALID_ARGUMENT,
+    Reason.IMAGE_TOO_SMALL: ErrorKind.INVALID_ARGUMENT,
+    Reason.IMAGE_ANIMATED: ErrorKind.INVALID_ARGUMENT,
+    Reason.PDF_CORRUPT: ErrorKind.INVALID_ARGUMENT,
+    Reason.PDF_ENCRYPTED: ErrorKind.INVALID_ARGUMENT,
+    Reason.PDF_PAGE_OUT_OF_RANGE: ErrorKind.INVALID_ARGUMENT,
+    Reason.DOCUMENT_TYPE_UNKNOWN: ErrorKind.INVALID_ARGUMENT,
+    Reason.MODEL_UNKNOWN: ErrorKind.NOT_FOUND,
+    Reason.MODEL_MISSING: ErrorKind.FAILED_PRECONDITION,
+    Reason.MODEL_CORRUPT: ErrorKind.DATA_LOSS,
+    Reason.QUEUE_FULL: ErrorKind.RESOURCE_EXHAUSTED,
+    Reason.STREAM_LIMIT: ErrorKind.RESOURCE_EXHAUSTED,
+    Reason.DEADLINE_EXCEEDED: ErrorKind.DEADLINE_EXCEEDED,
+    Reason.CANCELLED: ErrorKind.CANCELLED,
+    Reason.DRAINING: ErrorKind.UNAVAILABLE,
+    Reason.NOT_READY: ErrorKind.UNAVAILABLE,
+    Reason.CONFIGURATION_INVALID: ErrorKind.FAILED_PRECONDITION,
+    Reason.INTERNAL: ErrorKind.INTERNAL,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FieldViolation:
+    """One request field that is wrong: its path (`options.pdf_page`) and what is wrong with it."""
+
+    field: str
+    description: str
+
+
+class DomainError(Exception):
+    """A failure that the caller can understand and act on.
+
+    `message` is for people and must hold no personal data: it reaches logs and clients. `metadata` is for
+    machines (limits, actual sizes); `retry_after_s`, in seconds, is set where trying again helps.
+    """
+
+    def __init__(
+        self,
+        reason: Reason,
+        message: str,
+        *,
+        fields: tuple[FieldViolation, ...] = (),
+        metadata: Mapping[str, str] | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+        self.fields = fields
+        self.metadata: Mapping[str, str] = dict(metadata or {})
+        self.retry_after_s = retry_after_s
+
+    @property
+    def kind(self) -> ErrorKind:
+        """The canonical kind of this failure, decided by its reason alone."""
+        return KIND_OF_REASON[self.reason]
+
+    def __repr__(self) -> str:
+        return f"DomainError({self.reason}, {self.message!r})"
