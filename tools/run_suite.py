@@ -1,7 +1,7 @@
 """Starts the suite, reads the samples live, says where everything is. Behind `make run` and `make demo`.
 
-`make run` stays up until Ctrl-C; `make demo` (`--once`) exits when the samples are read. Ports and all else are
-the suite's own settings: `VIDENCE_SERVER__PORT=6000 make run`.
+`make run` stays up until Ctrl-C; `make demo` (`--once`) exits when the samples are read. Ports and all else
+are the suite's own settings: `VIDENCE_SERVER__PORT=6000 make run`.
 """
 
 from __future__ import annotations
@@ -99,7 +99,8 @@ def main() -> int:
             if not wait_until_serving(suite, address):
                 print(f"The suite did not start at {address}; its own words are above.", file=sys.stderr)
                 return 1
-            read = subprocess.run([vidence(), "extract", *samples, "--server", address], check=False).returncode
+            command = [vidence(), "extract", *samples, "--server", address]
+            read = subprocess.run(command, check=False).returncode
             print_addresses(address)
             if not once:
                 print("  Ctrl-C stops it.", flush=True)

@@ -1,0 +1,46 @@
+"""What every peer process speaks: a JSON line with a path comes in, a JSON line with what was read goes out.
+
+Started: ``{"ready": "<name and version>"}``. Then for each ``{"path": "…"}`` one
+``{"lines": [{"text": "…", "box": [x0, y0, x1, y1]}], "seconds": 0.5}``, boxes in px of the picture; seconds are
+those between the bytes in memory and the lines. A failure is ``{"error": "…"}``.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+Line = dict[str, object]
+
+
+def serve(ready: str, read: Callable[[bytes], list[Line]]) -> None:
+    """Answers until stdin closes.
+
+    Args:
+        ready: Name and version of the engine.
+        read: Bytes of a picture to lines.
+    """
+    # Libraries print; only answers may reach the one who asked.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
+    os.dup2(2, 1)
+    print(json.dumps({"ready": ready}), file=answers)
+    for request in sys.stdin:
+        print(json.dumps(_answer(request, read)), file=answers)
+
+
+def _answer(request: str, read: Callable[[bytes], list[Line]]) -> dict[str, object]:
+    content = Path(json.loads(request)["path"]).read_bytes()
+    start = time.perf_counter()
+    try:
+        lines = read(content)
+    except Exception as error:  # noqa: BLE001 - a peer that fails on one picture stays in the comparison
+        return {"error": f"{type(error).__name__}: {error}"}
+    return {"lines": lines, "seconds": time.perf_counter() - start}
+
+
+def line(text: str, points: list[tuple[float, float]]) -> Line:
+    """One line with the upright box around its points."""
+    xs, ys = [float(x) for x, _ in points], [float(y) for _, y in points]
+    return {"text": text, "box": [min(xs), min(ys), max(xs), max(ys)]}

@@ -1,0 +1,72 @@
+"""Which server a command talks to: one at an address, or one inside the command itself."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from vidence_cli.extras import missing_extra
+from vidence_client import DEFAULT_ADDRESS, Client
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class ServerChoice:
+    """Where the server is; `embedded`: started inside the command, then `address` has no meaning."""
+
+    address: str = DEFAULT_ADDRESS
+    embedded: bool = False
+
+
+def server_options(command: F) -> F:
+    """Adds `--server` and `--embedded`."""
+    server = click.option(
+        "--server",
+        metavar="ADDR",
+        default=DEFAULT_ADDRESS,
+        show_default=True,
+        envvar="VIDENCE_SERVER",
+        show_envvar=True,
+        help="Address of the server: host:port or unix:PATH.",
+    )
+    embedded = click.option(
+        "--embedded", is_flag=True, help="Start the server inside this command; needs the extra `server`."
+    )
+    return server(embedded(command))
+
+
+def chosen_server(context: click.Context) -> ServerChoice:
+    """Reads the options of `server_options`.
+
+    Raises:
+        click.UsageError: Both were given.
+    """
+    if context.params["embedded"] and context.get_parameter_source("server") is ParameterSource.COMMANDLINE:
+        raise click.UsageError("--server and --embedded exclude each other", context)
+    return ServerChoice(context.params["server"], context.params["embedded"])
+
+
+@asynccontextmanager
+async def connect(choice: ServerChoice) -> AsyncIterator[Client]:
+    """Opens a client of the chosen server and, where it is embedded, that server around it."""
+    async with AsyncExitStack() as stack:
+        address = choice.address
+        if choice.embedded:
+            address = await stack.enter_async_context(_embedded_suite())
+        yield await stack.enter_async_context(Client(address))
+
+
+def _embedded_suite() -> Any:
+    """Makes the suite's context manager; imported here, because a client needs no server."""
+    try:
+        suite = import_module("vidence_server.suite")
+    except ImportError as error:
+        raise click.UsageError(f"--embedded: {missing_extra(error)}") from error
+    return suite.embedded_suite()

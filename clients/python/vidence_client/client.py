@@ -1,0 +1,52 @@
+"""The client: one connection, one attribute per service."""
+
+from __future__ import annotations
+
+import random
+from types import TracebackType
+from typing import Self
+
+from vidence_client.channel import DEFAULT_ADDRESS, Channel, RetryPolicy
+from vidence_client.extraction import ExtractionClient
+
+
+class Client:
+    """Talks to a Vidence server from asynchronous code.
+
+    Made inside the event loop that uses it; closed by leaving its context, or by `close`.
+
+    Args:
+        address: `host:port`, or `unix:/path/to/socket`.
+        retry: When failed calls are tried again.
+        randomness: Source of the jitter.
+    """
+
+    def __init__(
+        self,
+        address: str = DEFAULT_ADDRESS,
+        *,
+        retry: RetryPolicy | None = None,
+        randomness: random.Random | None = None,
+    ) -> None:
+        self._channel = Channel(address, retry=retry, randomness=randomness)
+        self.extraction = ExtractionClient(self._channel)
+
+    @property
+    def address(self) -> str:
+        """Where the server is."""
+        return self._channel.address
+
+    async def close(self) -> None:
+        """Closes the connection; calls that still run are cancelled."""
+        await self._channel.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()

@@ -1,0 +1,137 @@
+"""Client of the extraction service: reads documents."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import grpc
+from google.rpc import status_pb2
+
+from vidence.extraction.v1 import document_pb2, extraction_service_pb2, extraction_service_pb2_grpc
+from vidence.stream.v1 import stream_control_pb2
+from vidence_client.channel import DEFAULT_TIMEOUT_S, MESSAGE_LIMIT_BYTES, Channel
+from vidence_client.errors import ClientReason, VidenceError
+from vidence_client.stream import Envelope, Stream, StreamCall
+
+Response = extraction_service_pb2.ExtractDocumentResponse
+
+_TERMINAL = frozenset({"extraction_complete", "extraction_failed"})
+_OVERHEAD_BYTES = 1024  # what a request holds beside the content is far smaller
+
+
+def _connected(response: Response) -> stream_control_pb2.Connected | None:
+    return response.connected if response.HasField("connected") else None
+
+
+def _failed(response: Response) -> status_pb2.Status | None:
+    return response.extraction_failed.status if response.HasField("extraction_failed") else None
+
+
+_ENVELOPE: Envelope[Response] = Envelope(
+    sequence=lambda response: response.sequence,
+    connected=_connected,
+    failed=_failed,
+    is_terminal=lambda response: response.WhichOneof("payload") in _TERMINAL,
+)
+
+
+class ExtractionClient:
+    """Reads documents over one channel. `Client.extraction` is one."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._stub = extraction_service_pb2_grpc.ExtractionServiceStub(channel.rpc)
+
+    def extract(
+        self,
+        content: bytes | Path,
+        *,
+        document_type: str = "",
+        pdf_page: int = 0,
+        heartbeat_period_s: float | None = None,
+        timeout: float | None = None,
+    ) -> Stream[Response]:
+        """Reads one document and streams each field as soon as it is read.
+
+        Nothing happens until the first message is asked for. A reading is not tried again by itself, except
+        when the server refuses to begin and says when to come back.
+
+        Args:
+            content: The file's bytes, or where it lies.
+            document_type: Key of the type; empty: the service finds it out.
+            pdf_page: Page of a PDF, from 1; 0: the first.
+            heartbeat_period_s: How often the server shows that it is alive, 1–300 s; None: its default.
+            timeout: Seconds for the whole reading; None: no limit, a silent server is noticed all the same.
+
+        Returns:
+            The stream; iterating raises `VidenceError`, and `OSError` where the file cannot be read.
+        """
+        options = _options(pdf_page, heartbeat_period_s)
+
+        async def start(remaining_s: float | None) -> StreamCall:
+            request = extraction_service_pb2.ExtractDocumentRequest(
+                content=await _bytes_of(content), document_type=document_type, options=options
+            )
+            return self._stub.ExtractDocument(request, timeout=remaining_s)
+
+        return Stream(start, _ENVELOPE, self._channel, timeout=timeout)
+
+    async def read(
+        self,
+        content: bytes | Path,
+        *,
+        document_type: str = "",
+        pdf_page: int = 0,
+        timeout: float = DEFAULT_TIMEOUT_S,
+    ) -> extraction_service_pb2.ReadDocumentResponse:
+        """Reads one document and answers once; arguments as in `extract`, `timeout` for all attempts.
+
+        Raises:
+            VidenceError: The reading failed; `ServerUnreachable` where nothing answered.
+            OSError: The file cannot be read.
+        """
+        request = extraction_service_pb2.ReadDocumentRequest(
+            content=await _bytes_of(content),
+            document_type=document_type,
+            options=_options(pdf_page, None),
+        )
+        return await self._channel.call(self._stub.ReadDocument, request, timeout=timeout)
+
+    async def list_document_types(
+        self, *, timeout: float = DEFAULT_TIMEOUT_S
+    ) -> Sequence[document_pb2.DocumentType]:
+        """Lists the document types that can be read, sorted by key; `timeout` in seconds for all attempts.
+
+        Raises:
+            VidenceError: The call failed; `ServerUnreachable` where nothing answered.
+        """
+        request = extraction_service_pb2.ListDocumentTypesRequest()
+        response = await self._channel.call(self._stub.ListDocumentTypes, request, timeout=timeout)
+        return response.document_types
+
+
+def _options(pdf_page: int, heartbeat_period_s: float | None) -> extraction_service_pb2.ExtractionOptions:
+    options = extraction_service_pb2.ExtractionOptions(pdf_page=pdf_page)
+    if heartbeat_period_s is not None:
+        options.heartbeat_period.FromTimedelta(timedelta(seconds=heartbeat_period_s))
+    return options
+
+
+async def _bytes_of(content: bytes | Path) -> bytes:
+    """Loads the content, unless it is larger than any message may be."""
+    size = len(content) if isinstance(content, bytes) else await asyncio.to_thread(_size_of, content)
+    if size > MESSAGE_LIMIT_BYTES - _OVERHEAD_BYTES:
+        raise VidenceError(
+            grpc.StatusCode.INVALID_ARGUMENT,
+            ClientReason.MESSAGE_TOO_LARGE,
+            "the content is larger than a message may be",
+            metadata={"limit_bytes": str(MESSAGE_LIMIT_BYTES), "actual_bytes": str(size)},
+        )
+    return content if isinstance(content, bytes) else await asyncio.to_thread(content.read_bytes)
+
+
+def _size_of(path: Path) -> int:
+    return path.stat().st_size

@@ -1,0 +1,1 @@
+"""The extraction service: documents in, fields out as they are read."""

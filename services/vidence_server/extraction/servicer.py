@@ -1,0 +1,96 @@
+"""Extraction over gRPC: translates requests, events and errors; decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import TypeAlias
+
+import grpc
+
+from vidence.extraction.v1 import extraction_service_pb2 as pb
+from vidence.extraction.v1 import extraction_service_pb2_grpc as pb_grpc
+from vidence_server.core.clock import Clock
+from vidence_server.core.deadline import Deadline
+from vidence_server.extraction import convert
+from vidence_server.extraction.domain.events import ExtractionComplete, ExtractionStart
+from vidence_server.extraction.service import ExtractionRequest, ExtractionService
+from vidence_server.runtime.stream_servicer import Envelope, ResultStreams
+
+StreamContext: TypeAlias = grpc.aio.ServicerContext[pb.ExtractDocumentRequest, pb.ExtractDocumentResponse]
+ReadContext: TypeAlias = grpc.aio.ServicerContext[pb.ReadDocumentRequest, pb.ReadDocumentResponse]
+ListContext: TypeAlias = grpc.aio.ServicerContext[pb.ListDocumentTypesRequest, pb.ListDocumentTypesResponse]
+
+SERVICE_NAME = pb.DESCRIPTOR.services_by_name["ExtractionService"].full_name
+_TERMINAL = {"extraction_complete", "extraction_failed"}
+
+_ENVELOPE: Envelope[pb.ExtractDocumentResponse] = Envelope(
+    connected=lambda connected: pb.ExtractDocumentResponse(connected=connected),
+    heartbeat=lambda heartbeat: pb.ExtractDocumentResponse(heartbeat=heartbeat),
+    failed=lambda status: pb.ExtractDocumentResponse(extraction_failed=pb.ExtractionFailed(status=status)),
+    is_terminal=lambda response: response.WhichOneof("payload") in _TERMINAL,
+)
+
+
+class ExtractionServicer(pb_grpc.ExtractionServiceServicer):
+    """`vidence.extraction.v1.ExtractionService`; its proto states what each RPC promises."""
+
+    def __init__(self, service: ExtractionService, streams: ResultStreams, clock: Clock) -> None:
+        self._service = service
+        self._streams = streams
+        self._clock = clock
+
+    async def ExtractDocument(  # noqa: N802 - the name of the RPC
+        self, request: pb.ExtractDocumentRequest, context: StreamContext
+    ) -> AsyncIterator[pb.ExtractDocumentResponse]:
+        """Streams a reading."""
+        period_s = None
+        if request.options.HasField("heartbeat_period"):
+            period_s = request.options.heartbeat_period.ToNanoseconds() / 1e9
+        responses = self._responses(self._reading(request, context.time_remaining()))
+        async for response in self._streams.serve(
+            context, responses, envelope=_ENVELOPE, heartbeat_period_s=period_s
+        ):
+            yield response
+
+    async def ReadDocument(  # noqa: N802 - the name of the RPC
+        self, request: pb.ReadDocumentRequest, context: ReadContext
+    ) -> pb.ReadDocumentResponse:
+        """Answers a reading at once."""
+        start: ExtractionStart | None = None
+        async with aclosing(
+            self._service.extract(self._reading(request, context.time_remaining()))
+        ) as events:
+            async for event in events:
+                if isinstance(event, ExtractionStart):
+                    start = event
+                elif isinstance(event, ExtractionComplete) and start is not None:
+                    return convert.to_read_response(start, event)
+        raise AssertionError("a reading ended without a result")
+
+    async def ListDocumentTypes(  # noqa: N802 - the name of the RPC
+        self,
+        request: pb.ListDocumentTypesRequest,  # noqa: ARG002 - the signature of the generated base
+        context: ListContext,  # noqa: ARG002 - see above
+    ) -> pb.ListDocumentTypesResponse:
+        """Lists the types."""
+        return pb.ListDocumentTypesResponse(
+            document_types=map(convert.to_document_type, self._service.document_types())
+        )
+
+    def _reading(
+        self, request: pb.ExtractDocumentRequest | pb.ReadDocumentRequest, remaining_s: float | None
+    ) -> ExtractionRequest:
+        return ExtractionRequest(
+            content=request.content,
+            document_type=request.document_type,
+            pdf_page=request.options.pdf_page or 1,
+            deadline=None if remaining_s is None else Deadline.after(remaining_s, self._clock),
+        )
+
+    async def _responses(
+        self, reading: ExtractionRequest
+    ) -> AsyncGenerator[pb.ExtractDocumentResponse, None]:
+        async with aclosing(self._service.extract(reading)) as events:
+            async for event in events:
+                yield convert.to_response(event)

@@ -1,0 +1,88 @@
+"""Which type a document is, from as few lines as that takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vidence_server.extraction.domain.document import DocumentTypeGuess
+from vidence_server.extraction.types.id_card import ID_CARD
+from vidence_server.extraction.types.mrz.formats import MrzFormat
+from vidence_server.extraction.types.mrz.rows import Piece, piece_of, rows_of, zone_order
+from vidence_server.extraction.types.mrz.zone import Zone, ZoneFinder
+from vidence_server.extraction.types.passport import PASSPORT
+from vidence_server.extraction.types.text import TEXT
+from vidence_server.extraction.types.visa import VISA
+from vidence_server.vision.text import TextLine, TextRegion
+
+LINES_WITHOUT_ZONE = 8
+"""After so many lines that hold no trace of a zone, the document is taken for text."""
+MOST_LINES = 24
+"""More are never read only to learn the type."""
+SURE_MARGIN = 0.75
+"""Points (see `mrz.score`) by which the best type must lead for a guess before the last line."""
+
+_WITH_ZONE = (PASSPORT, VISA, ID_CARD)
+_TYPE_OF_FORMAT = {mrz_format.name: known.key for known in _WITH_ZONE for mrz_format in known.formats}
+_FORMATS: tuple[MrzFormat, ...] = tuple(mrz_format for known in _WITH_ZONE for mrz_format in known.formats)
+
+
+class TypeDetector:
+    """Looks for a machine readable zone; a document without one is text.
+
+    The lines it is fed are of use to the type's own reader: keep them and feed them again.
+    """
+
+    def __init__(self) -> None:
+        self._finder = ZoneFinder(_FORMATS)
+        self._pieces: list[Piece] = []
+        self._zones: list[Zone] = []
+        self._lines = 0
+        self._guess: DocumentTypeGuess | None = None
+
+    def reading_order(
+        self,
+        regions: Sequence[TextRegion],
+        image_width: int,  # noqa: ARG002 - the same shape as a document type's
+        image_height: int,  # noqa: ARG002 - see above
+    ) -> Sequence[int]:
+        """Indexes of the regions to read, most telling first; feed until there is a guess, then `finish`."""
+        return zone_order(regions)[:MOST_LINES]
+
+    def feed(self, line: TextLine) -> DocumentTypeGuess | None:
+        """Takes a line; gives the type once it is sure, None before."""
+        if self._guess is not None:
+            return self._guess
+        self._lines += 1
+        piece = piece_of(line)
+        if piece is not None:
+            self._pieces.append(piece)
+            self._zones = self._finder.zones(rows_of(self._pieces))
+        self._guess = self._sure()
+        return self._guess
+
+    def finish(self) -> DocumentTypeGuess:
+        """The likeliest type when no further line will come; text of confidence 0 where nothing was read."""
+        if self._guess is None:
+            self._guess = self._of_zones() if self._zones else self._text()
+        return self._guess
+
+    def _sure(self) -> DocumentTypeGuess | None:
+        if self._zones:
+            return self._of_zones() if self._margin() >= SURE_MARGIN else None
+        trace = any("<" in glyph.char for piece in self._pieces for glyph in piece.glyphs)
+        return self._text() if self._lines >= LINES_WITHOUT_ZONE and not trace else None
+
+    def _margin(self) -> float:
+        """By how many points the best zone leads over that of any other type."""
+        best, *others = self._zones
+        own = _TYPE_OF_FORMAT[best.mrz_format.name]
+        rivals = (zone.score for zone in others if _TYPE_OF_FORMAT[zone.mrz_format.name] != own)
+        return best.score - max(rivals, default=0.0)
+
+    def _of_zones(self) -> DocumentTypeGuess:
+        # half a chance where two types are level; every point of lead halves the doubt
+        confidence = 1 - 0.5 ** (1 + self._margin())
+        return DocumentTypeGuess(_TYPE_OF_FORMAT[self._zones[0].mrz_format.name], confidence)
+
+    def _text(self) -> DocumentTypeGuess:
+        return DocumentTypeGuess(TEXT.key, 1 - 0.5**self._lines)

@@ -1,0 +1,266 @@
+"""What the check digits of a zone say about its fields, and what they prove about misread characters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+from vidence_server.extraction.domain.document import NOT_CHECKED, Correction, Validation, Verdict
+from vidence_server.extraction.types.mrz.catalogue import listed
+from vidence_server.extraction.types.mrz.check_digit import check_digit
+from vidence_server.extraction.types.mrz.confusions import as_digits
+from vidence_server.extraction.types.mrz.dates import birth_date, expiry_date
+from vidence_server.extraction.types.mrz.fitting import FittedLine
+from vidence_server.extraction.types.mrz.formats import CompositeCheck, Content, Span
+from vidence_server.extraction.types.mrz.glyphs import Glyph
+from vidence_server.extraction.types.mrz.repair import (
+    CHECK_DIGIT_RULE,
+    COMPOSITE_RULE,
+    Repair,
+    agrees,
+    check_digit_misread,
+    corrections,
+    read_as,
+    repairs,
+)
+from vidence_server.extraction.types.mrz.score import MISSING, composite_text
+from vidence_server.extraction.types.mrz.zone import Zone
+
+
+@dataclass(frozen=True, slots=True)
+class SpanReading:
+    """One field's characters, as read and as proven."""
+
+    line: FittedLine
+    span: Span
+    read: str
+    """As read, `?` for characters that were not."""
+    text: str
+    """After proven corrections."""
+    validation: Validation = NOT_CHECKED
+    corrections: tuple[Correction, ...] = ()
+    candidates: tuple[Repair, ...] = ()
+    """Several values that satisfy the check digit; none was chosen."""
+    continued: int = 0
+    """Characters of the next field that belong to this one (long document numbers)."""
+    digit: str = ""
+    """The check digit as proven; empty where there is none or it was not read."""
+
+    @property
+    def glyphs(self) -> list[Glyph | None]:
+        """What was read at each position."""
+        return [self.line.glyph(at) for at in range(self.span.start, self.span.end + self.continued)]
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Everything the check digits of a zone say."""
+
+    readings: tuple[SpanReading, ...]
+    """In the order of lines and fields."""
+    composite: Validation | None
+    """None where the format has no composite digit, or what it needs was not read."""
+
+
+def prove(zone: Zone, today: date) -> Proof:
+    """Checks every field, repairs what can be proven, then consults the composite digit."""
+    readings = [
+        _checked(line, span, today) for _, line in sorted(zone.lines.items()) for span in line.layout.spans
+    ]
+    composite = zone.mrz_format.composite
+    if composite is None or composite.line not in zone.lines:
+        return Proof(tuple(readings), None)
+    readings = _settled_by_composite(zone, readings, composite)
+    return Proof(tuple(readings), _composite_validation(zone, readings, composite))
+
+
+def _checked(line: FittedLine, span: Span, today: date) -> SpanReading:
+    text = line.text
+    read = text[span.start : span.end]
+    plain = SpanReading(line, span, read, read)
+    if span.check is None:
+        proven = listed(read, span.content, line.mrz_format)
+        return replace(plain, text=proven.text, validation=proven.validation, corrections=proven.corrections)
+    if MISSING in read + text[span.check]:
+        return replace(plain, validation=_unread())
+    if text[span.check] == "<":
+        return _without_digit(plain, text, today)
+    digit = as_digits(text[span.check])
+    return _repaired(plain, digit, today)
+
+
+def _unread() -> Validation:
+    return Validation(Verdict.NOT_CHECKED, CHECK_DIGIT_RULE, message="not all characters were read")
+
+
+def _without_digit(reading: SpanReading, text: str, today: date) -> SpanReading:
+    """A filler in the check digit's place: an empty field, or a number that goes on in the next field."""
+    span = reading.span
+    if span.content is Content.NUMBER and reading.read.strip("<"):
+        return _continued(reading, text)
+    if not reading.read.strip("<"):
+        return replace(reading, validation=Validation(Verdict.VALID, CHECK_DIGIT_RULE, "0", "<"), digit="<")
+    return replace(_repaired(reading, "<", today), digit="<")
+
+
+def _continued(reading: SpanReading, text: str) -> SpanReading:
+    """A document number of more than nine characters (Doc 9303-5, note j to the data elements of TD1).
+
+    Its rest stands at the beginning of the optional data, followed by the check digit and a filler.
+    """
+    check = reading.span.check
+    rest = text[check + 1 :].split("<", 1)[0] if check is not None else ""
+    if len(rest) < 2 or MISSING in rest or len(reading.line.layout.spans) < 2:
+        return replace(reading, validation=_verdict(reading.read, "<"), digit="<")
+    number, digit = reading.read + rest[:-1], as_digits(rest[-1])
+    # the filler in the check digit's place stands between the two parts and counts nothing: it is left out
+    return replace(
+        reading,
+        read=reading.read + "<" + rest,
+        text=number,
+        validation=_verdict(number, digit),
+        continued=len(rest) + 1,
+        digit="<",
+    )
+
+
+def _repaired(reading: SpanReading, digit: str, today: date) -> SpanReading:
+    span = reading.span
+    found = repairs(
+        reading.glyphs,
+        reading.read,
+        span.characters,
+        lambda value: agrees(value, digit) and possible(value, span.content, today),
+    )
+    if len(found) == 1 and digit.isdigit():
+        return _corrected(reading, found[0].text, digit, CHECK_DIGIT_RULE)
+    shown = read_as(reading.read, span.characters)
+    return replace(reading, validation=_verdict(shown, digit), candidates=tuple(found), digit=digit)
+
+
+def _corrected(reading: SpanReading, text: str, digit: str, proof: str) -> SpanReading:
+    return replace(
+        reading,
+        text=text,
+        validation=_verdict(text, digit),
+        corrections=corrections(reading.read, text, proof),
+        candidates=(),
+        digit=digit,
+    )
+
+
+def _verdict(text: str, digit: str, rule: str = CHECK_DIGIT_RULE) -> Validation:
+    expected = check_digit(text)
+    if expected == digit:
+        return Validation(Verdict.VALID, rule, expected, digit)
+    message = f"check digit is {digit}, the characters give {expected}"
+    return Validation(Verdict.INVALID, rule, expected, digit, message)
+
+
+def possible(value: str, content: Content, today: date) -> bool:
+    """Whether a value can stand in a field: dates must be dates."""
+    match content:
+        case Content.BIRTH_DATE:
+            return bool(birth_date(value, today))
+        case Content.EXPIRY_DATE:
+            return not value.strip("<") or bool(expiry_date(value, today))
+        case _:
+            return True
+
+
+def _line_texts(zone: Zone, readings: Sequence[SpanReading]) -> dict[int, str]:
+    """The lines with proven values and check digits in place."""
+    texts = {number: list(line.text) for number, line in zone.lines.items()}
+    for reading in readings:
+        characters = texts[reading.line.layout.number]
+        span = reading.span
+        if not reading.continued:
+            characters[span.start : span.end] = reading.text
+        if span.check is not None and reading.digit:
+            characters[span.check] = reading.digit
+    return {number: "".join(characters) for number, characters in texts.items()}
+
+
+def proven_line(zone: Zone, proof: Proof, number: int) -> str:
+    """One line with all proven corrections, `?` where nothing was read."""
+    text = _line_texts(zone, proof.readings)[number]
+    composite = zone.mrz_format.composite
+    if (
+        composite
+        and composite.line == number
+        and proof.composite
+        and proof.composite.verdict is Verdict.VALID
+    ):
+        return text[: composite.position] + proof.composite.actual + text[composite.position + 1 :]
+    return text
+
+
+def _composite_validation(
+    zone: Zone, readings: Sequence[SpanReading], composite: CompositeCheck
+) -> Validation | None:
+    covered = composite_text(_line_texts(zone, readings), zone.mrz_format)
+    digit = as_digits(zone.lines[composite.line].text[composite.position])
+    if covered is None or digit == MISSING:
+        return None
+    return _verdict(covered, digit, COMPOSITE_RULE)
+
+
+def _settled_by_composite(
+    zone: Zone, readings: list[SpanReading], composite: CompositeCheck
+) -> list[SpanReading]:
+    """Uses the composite digit where exactly one field is in doubt."""
+    doubtful = [
+        place
+        for place, reading in enumerate(readings)
+        if reading.span.check is not None and reading.validation.verdict is Verdict.INVALID
+    ]
+    before = _composite_validation(zone, readings, composite)
+    if before is None or not before.actual.isdigit():
+        return readings
+    if len(doubtful) != 1:
+        return readings
+    place = doubtful[0]
+    proven = [
+        reading
+        for reading in _explanations(readings[place], before, composite)
+        if _holds(zone, [*readings[:place], reading, *readings[place + 1 :]], composite)
+    ]
+    return [*readings[:place], proven[0], *readings[place + 1 :]] if len(proven) == 1 else readings
+
+
+def _holds(zone: Zone, readings: Sequence[SpanReading], composite: CompositeCheck) -> bool:
+    validation = _composite_validation(zone, readings, composite)
+    return validation is not None and validation.verdict is Verdict.VALID
+
+
+def _explanations(
+    reading: SpanReading, before: Validation, composite: CompositeCheck
+) -> Iterator[SpanReading]:
+    """How one field may have been misread, so that the composite digit fails or has to choose."""
+    for candidate in reading.candidates:
+        yield _corrected(reading, candidate.text, reading.digit, COMPOSITE_RULE)
+    if not reading.candidates and not reading.continued and _digit_misread(reading, before, composite):
+        yield _corrected(
+            reading,
+            read_as(reading.read, reading.span.characters),
+            reading.validation.expected,
+            COMPOSITE_RULE,
+        )
+
+
+def _digit_misread(reading: SpanReading, before: Validation, composite: CompositeCheck) -> bool:
+    """Whether the composite digit proves that the field's check digit, not its value, was misread."""
+    expected, actual = reading.validation.expected, reading.validation.actual
+    span = reading.span
+    if not actual.isdigit() or span.check is None:
+        return False
+    place = 0
+    for line, start, end in composite.parts:
+        if line == reading.line.layout.number and start <= span.start < end:
+            at, cover = place + span.start - start, place + span.check - start
+            own = (int(expected) - int(actual)) % 10
+            whole = (int(before.expected) - int(before.actual)) % 10
+            return check_digit_misread(own, whole, at, span.end - span.start, cover)
+        place += end - start
+    return False

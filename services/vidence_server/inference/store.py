@@ -1,0 +1,109 @@
+"""The folder in which model files are kept; nothing leaves it unchecked."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+from typing import IO
+
+import platformdirs
+
+from vidence_server.core.errors import DomainError, Reason
+from vidence_server.inference.registry import LocalFile, ModelSpec
+
+_CHUNK_BYTES = 1 << 20
+
+
+def default_folder() -> Path:
+    """The user's cache folder for models."""
+    return Path(platformdirs.user_cache_dir("vidence", appauthor=False)) / "models"
+
+
+class ModelStore:
+    """Model files by name and hash. Processes may share the folder: files appear whole or not at all."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def place(self, spec: ModelSpec) -> Path:
+        """Where the store keeps this model, whether or not it is there."""
+        return self.folder / f"{spec.name}-{spec.sha256[:16]}.onnx"
+
+    def path(self, spec: ModelSpec) -> Path:
+        """The file of a model, its hash checked now; a user's own local file is used where it lies.
+
+        Reads the whole file (about 1 ms per MB): not for the event loop.
+
+        Raises:
+            DomainError: MODEL_MISSING, MODEL_CORRUPT (with the expected and the actual hash as metadata).
+        """
+        path = self.place(spec)
+        if not path.is_file() and isinstance(spec.source, LocalFile):
+            path = spec.source.path
+        try:
+            with path.open("rb") as file:
+                actual = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise missing(spec, self.folder) from error
+        if actual != spec.sha256:
+            raise corrupt(spec, actual)
+        return path
+
+    def add(self, spec: ModelSpec, content: IO[bytes], *, limit_bytes: int) -> Path:
+        """Stores a model after checking it; replaces what was there.
+
+        Raises:
+            DomainError: MODEL_CORRUPT, when hash or size are not the registered ones.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=self.folder, prefix=".pull-")
+        temporary = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                actual = _copy(content, file, limit_bytes)
+            if actual != spec.sha256:
+                raise corrupt(spec, actual)
+            # mkstemp makes it private; a store may be shared with the user that serves.
+            temporary.chmod(0o644)
+            temporary.replace(self.place(spec))
+        finally:
+            temporary.unlink(missing_ok=True)
+        return self.place(spec)
+
+
+def missing(spec: ModelSpec, folder: Path) -> DomainError:
+    """The error for a model that is not there."""
+    if isinstance(spec.source, LocalFile):
+        advice = f"there is no readable file {spec.source}."
+    else:
+        advice = (
+            f"it is not in {folder}. Run `vidence models pull {spec.name}` where there is a network "
+            f"(source: {spec.source}); the server itself never downloads."
+        )
+    return DomainError(
+        Reason.MODEL_MISSING, f"The model {spec.name!r} is missing: {advice}", metadata={"model": spec.name}
+    )
+
+
+def corrupt(spec: ModelSpec, actual_sha256: str) -> DomainError:
+    """The error for a file that is not the registered one."""
+    local = isinstance(spec.source, LocalFile)
+    advice = "" if local else f" `vidence models pull {spec.name}` fetches it anew."
+    return DomainError(
+        Reason.MODEL_CORRUPT,
+        f"The file of the model {spec.name!r} has sha256 {actual_sha256}, not {spec.sha256}.{advice}",
+        metadata={"model": spec.name, "expected_sha256": spec.sha256, "actual_sha256": actual_sha256},
+    )
+
+
+def _copy(source: IO[bytes], target: IO[bytes], limit_bytes: int) -> str:
+    """Copies one byte more than the limit at most, so that a longer source fails; returns the hash."""
+    digest = hashlib.sha256()
+    left = limit_bytes + 1
+    while left > 0 and (chunk := source.read(min(_CHUNK_BYTES, left))):
+        digest.update(chunk)
+        target.write(chunk)
+        left -= len(chunk)
+    return digest.hexdigest()

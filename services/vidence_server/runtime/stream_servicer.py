@@ -1,0 +1,296 @@
+"""Result streams over gRPC: `connected` first, heartbeats when quiet, exactly one terminal message.
+
+A servicer gives the messages of one piece of work; everything a stream must keep besides is kept here, the
+same for every service: numbering and times, the failure in-band and as status, the end of the work when
+nobody reads any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, Protocol, TypeVar
+
+import grpc
+import structlog
+from google.protobuf.timestamp_pb2 import Timestamp
+from google.rpc.status_pb2 import Status
+
+from vidence.stream.v1.stream_control_pb2 import Connected, Heartbeat
+from vidence_server.core.clock import Clock
+from vidence_server.core.errors import DomainError, Reason
+from vidence_server.core.ids import IdFactory
+from vidence_server.runtime.hand_over import HandOver, Signal
+from vidence_server.runtime.metrics import StreamMetrics
+from vidence_server.runtime.rpc import Method, Rpc, current_rpc
+from vidence_server.runtime.settings import ServerSettings
+from vidence_server.runtime.status import defect, domain_error_of, to_duration, to_status
+
+# After the grace of a drain, streams get this long to write that they failed.
+_LAST_WORDS_S = 1.0
+
+
+class StreamMessage(Protocol):
+    """What every response of a stream has."""
+
+    sequence: int
+
+    @property
+    def emit_time(self) -> Timestamp:
+        """When the server emitted it."""
+        ...
+
+
+R = TypeVar("R", bound=StreamMessage)
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope(Generic[R]):
+    """How the stream's own messages are put into one RPC's response message."""
+
+    connected: Callable[[Connected], R]
+    heartbeat: Callable[[Heartbeat], R]
+    failed: Callable[[Status], R]
+    """The terminal message of a failure. Only `ResultStreams` makes it: a source raises."""
+    is_terminal: Callable[[R], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStatistics:
+    """Streams of one server. Plain numbers; safe to read from any thread."""
+
+    open: int
+    buffered: int
+    """Messages made and not yet written, over all streams."""
+
+
+class SourceContractError(Exception):
+    """A source broke its contract: it ended without a terminal message, or went on after one."""
+
+
+@dataclass(slots=True, eq=False)
+class _Stream(Generic[R]):
+    """One open stream."""
+
+    rpc: Rpc
+    box: HandOver[R]
+    connection_id: str
+    opened_s: float
+    emit_time: datetime
+    sent: int = 0
+    heartbeats: int = 0
+    reason: str = ""
+    pump_started: bool = False
+
+
+class ResultStreams:
+    """All result streams of a server."""
+
+    def __init__(
+        self, settings: ServerSettings, *, metrics: StreamMetrics, clock: Clock, ids: IdFactory
+    ) -> None:
+        self._settings = settings
+        self._metrics = metrics
+        self._clock = clock
+        self._ids = ids
+        self._log = structlog.get_logger(__name__)
+        self._open: set[_Stream[Any]] = set()
+        self._empty = asyncio.Event()
+        self._empty.set()
+        self._draining = False
+
+    async def serve(
+        self,
+        context: grpc.aio.ServicerContext[Any, Any],
+        source: AsyncIterator[R],
+        *,
+        envelope: Envelope[R],
+        heartbeat_period_s: float | None = None,
+    ) -> AsyncIterator[R]:
+        """Answers one call with the messages of `source`.
+
+        The source runs in a task of its own, at most `stream_buffer` messages ahead of the reader. It is
+        closed, in that task, when the client goes away, when the deadline passes and when a drain ends;
+        nothing of it is left when this iterator is closed. It must yield exactly one terminal message, as its
+        last, or raise.
+
+        A servicer's method returns this iterator as it is (`def Extract…(…): return streams.serve(…)`). A
+        generator around it would leave it, and the work, to the garbage collector when the call is cancelled.
+
+        Args:
+            context: The call.
+            source: The work. `sequence` and `emit_time` of its messages are set here.
+            envelope: How the stream's own messages look in this RPC.
+            heartbeat_period_s: Silence after which a heartbeat is written, s; None: the server's default.
+
+        Yields:
+            The messages in the order in which they are to be written.
+
+        Raises:
+            DomainError: After the `failed` message: the same error, for the status of the call.
+        """
+        period_s = heartbeat_period_s or self._settings.heartbeat_period_s
+        stream: _Stream[R] = self._opened(period_s)
+        pump = asyncio.create_task(_pump(source, stream), name=f"source of {stream.connection_id}")
+        try:
+            yield self._stamped(stream, envelope.connected(self._connected(stream, period_s)))
+            terminal: R | None = None
+            while (message := await stream.box.take()) is not Signal.END:
+                if message is Signal.QUIET:
+                    stream.heartbeats += 1
+                    yield self._stamped(stream, envelope.heartbeat(Heartbeat()))
+                elif terminal is not None:
+                    raise SourceContractError("message after the terminal message")
+                elif envelope.is_terminal(message):
+                    # Held until the source has ended, so that nothing can follow it.
+                    terminal = message
+                else:
+                    yield self._stamped(stream, message)
+            if terminal is None:
+                raise SourceContractError("no terminal message")
+            yield self._stamped(stream, terminal)
+            stream.reason = "COMPLETE"
+        except Exception as error:  # noqa: BLE001  # whatever a source raises must reach the client as a message
+            failure = self._failure(stream, error)
+            yield self._stamped(stream, envelope.failed(to_status(failure, stream.rpc.request_id)))
+            stream.reason = failure.reason
+            raise failure from None
+        finally:
+            await self._close(stream, pump, source, context)
+
+    async def drain(self, grace_s: float) -> None:
+        """Opens no more streams, waits up to `grace_s` seconds, then fails those that are left: DRAINING."""
+        self._draining = True
+        await self._wait_empty(grace_s)
+        for stream in self._open:
+            stream.box.interrupt(self._draining_error())
+        await self._wait_empty(_LAST_WORDS_S)
+
+    def statistics(self) -> StreamStatistics:
+        """The numbers as they are now."""
+        streams = tuple(self._open)
+        return StreamStatistics(open=len(streams), buffered=sum(len(stream.box) for stream in streams))
+
+    def _opened(self, period_s: float) -> _Stream[Any]:
+        if self._draining:
+            raise self._draining_error()
+        rpc = current_rpc() or Rpc(Method("", "", request_streaming=False, response_streaming=True), "")
+        stream: _Stream[Any] = _Stream(
+            rpc=rpc,
+            box=HandOver(capacity=self._settings.stream_buffer, period_s=period_s, clock=self._clock),
+            connection_id=self._ids.new("con"),
+            opened_s=self._clock.monotonic(),
+            emit_time=self._clock.now(),
+        )
+        self._open.add(stream)
+        self._empty.clear()
+        self._metrics.opened.labels(rpc.method.service, rpc.method.name).inc()
+        self._metrics.open.labels(rpc.method.service, rpc.method.name).inc()
+        self._log.info("stream opened", method=rpc.method.name, connection_id=stream.connection_id)
+        return stream
+
+    def _connected(self, stream: _Stream[Any], period_s: float) -> Connected:
+        return Connected(
+            connection_id=stream.connection_id,
+            heartbeat_period=to_duration(period_s),
+            retry_delay=to_duration(self._settings.retry_delay_s),
+        )
+
+    def _stamped(self, stream: _Stream[R], message: R) -> R:
+        now = max(stream.emit_time, self._clock.now())
+        stream.emit_time = now
+        stream.sent += 1
+        message.sequence = stream.sent
+        message.emit_time.seconds = int(now.timestamp())
+        message.emit_time.nanos = now.microsecond * 1000
+        return message
+
+    def _failure(self, stream: _Stream[Any], error: BaseException) -> DomainError:
+        known = domain_error_of(error)
+        if known is not None:
+            return known
+        self._log.error("source failed", method=stream.rpc.method.name, exc_info=error)
+        return defect()
+
+    def _draining_error(self) -> DomainError:
+        return DomainError(
+            Reason.DRAINING, "The server is shutting down.", retry_after_s=self._settings.retry_delay_s
+        )
+
+    async def _close(
+        self,
+        stream: _Stream[R],
+        pump: asyncio.Task[None],
+        source: AsyncIterator[R],
+        context: grpc.aio.ServicerContext[Any, Any],
+    ) -> None:
+        stream.box.close()
+        try:
+            pump.cancel()
+            # `wait` neither raises what the task raised nor cancels it when this task is cancelled once more.
+            await asyncio.wait({pump})
+            if not stream.pump_started:
+                await _close_source(source)
+        finally:
+            self._closed(stream, stream.reason or _reason_of_silence(context))
+
+    def _closed(self, stream: _Stream[Any], reason: str) -> None:
+        duration_s = self._clock.monotonic() - stream.opened_s
+        method = (stream.rpc.method.service, stream.rpc.method.name)
+        self._open.discard(stream)
+        if not self._open:
+            self._empty.set()
+        self._metrics.open.labels(*method).dec()
+        self._metrics.closed.labels(*method, reason).inc()
+        self._metrics.sent.labels(*method).inc(stream.sent)
+        self._metrics.heartbeats.labels(*method).inc(stream.heartbeats)
+        self._metrics.duration.labels(*method).observe(duration_s)
+        self._log.info(
+            "stream closed",
+            method=stream.rpc.method.name,
+            connection_id=stream.connection_id,
+            reason=reason,
+            duration_s=round(duration_s, 6),
+            sent=stream.sent,
+            heartbeats=stream.heartbeats,
+        )
+
+    async def _wait_empty(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._empty.wait()
+
+
+async def _pump(source: AsyncIterator[R], stream: _Stream[R]) -> None:
+    """Runs a source to its end, into the stream's box. Never raises but by cancellation."""
+    stream.pump_started = True
+    error: BaseException | None = None
+    try:
+        try:
+            async for message in source:
+                await stream.box.put(message)
+        finally:
+            await _close_source(source)
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        error = DomainError(Reason.CANCELLED, "The work was cancelled by the server.")
+    except Exception as raised:  # noqa: BLE001  # the writer decides what it means
+        error = raised
+    stream.box.end(error)
+
+
+async def _close_source(source: AsyncIterator[Any]) -> None:
+    aclose = getattr(source, "aclose", None)
+    if aclose is not None:
+        await aclose()
+
+
+def _reason_of_silence(context: grpc.aio.ServicerContext[Any, Any]) -> str:
+    """Why a stream ended that nobody could be told about."""
+    left_s: float | None = context.time_remaining()
+    return Reason.DEADLINE_EXCEEDED if left_s is not None and left_s <= 0 else Reason.CANCELLED

@@ -1,0 +1,1 @@
+"""Looking at images: decoding, geometry, reading text. Knows pixels, not documents."""

@@ -1,0 +1,1 @@
+"""Reading text: where lines are (detector), what they say (recogniser), and the reader that joins both."""

@@ -1,0 +1,136 @@
+"""Reading a picture: regions in reading order, then their lines one after the other, as they are read."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, Sequence
+from functools import partial
+from itertools import islice
+
+from vidence_server.core.deadline import Deadline
+from vidence_server.inference.engine import Engine, Priority
+from vidence_server.vision.image import Image
+from vidence_server.vision.ocr.crop import line_crop
+from vidence_server.vision.ocr.detector import DetectorInput, FloatArray, detector_input, text_regions
+from vidence_server.vision.ocr.order import reading_order
+from vidence_server.vision.ocr.profile import ReadingProfile
+from vidence_server.vision.ocr.recogniser import Vocabulary, decode_line
+from vidence_server.vision.text import TextLine, TextRegion
+
+
+class TextReader:
+    """Finds and reads text with two models of one engine. Stateless: any number of calls may run at once.
+
+    With batch 1 (the engine's setting) a picture gives the same regions, text and confidences bit for bit,
+    whatever else is in flight.
+    """
+
+    def __init__(self, engine: Engine, profile: ReadingProfile, vocabulary: Vocabulary) -> None:
+        self._engine = engine
+        self._profile = profile
+        self._vocabulary = vocabulary
+
+    async def detect(
+        self,
+        image: Image,
+        *,
+        priority: Priority = Priority.INTERACTIVE,
+        deadline: Deadline | None = None,
+    ) -> tuple[TextRegion, ...]:
+        """The places of text, in reading order; none on an empty page. Cancelling stops the work.
+
+        Raises:
+            DomainError: as the engine's (QUEUE_FULL, DEADLINE_EXCEEDED, DRAINING, …).
+        """
+        profile, engine = self._profile, self._engine
+        seen = await engine.call(
+            partial(detector_input, image.pixels, profile),
+            step="ocr-detector-input",
+            priority=priority,
+            deadline=deadline,
+        )
+        outputs = await engine.run(
+            profile.detector_model, {"x": seen.tensor}, priority=priority, deadline=deadline
+        )
+        return await engine.call(
+            partial(_ordered_regions, outputs[0][0, 0], seen, image, profile),
+            step="ocr-regions",
+            priority=priority,
+            deadline=deadline,
+        )
+
+    async def recognise(
+        self,
+        image: Image,
+        regions: Sequence[TextRegion],
+        *,
+        indices: Sequence[int] | None = None,
+        priority: Priority = Priority.INTERACTIVE,
+        deadline: Deadline | None = None,
+    ) -> AsyncGenerator[TextLine, None]:
+        """Reads regions in the order given; one line per region, its text empty where nothing is legible.
+
+        At most `lines_ahead_per_worker` lines per worker of the engine are in flight. Iterate inside
+        `contextlib.aclosing`: closing cancels what is in flight and waits until it is gone.
+
+        Args:
+            image: where the regions were found.
+            regions: in the order in which their lines are wanted.
+            indices: `TextLine.index` per region; unset: its place in `regions`.
+            priority: of every step.
+            deadline: of every step.
+
+        Raises:
+            DomainError: as the engine's; lines that follow are given up.
+        """
+        places = range(len(regions)) if indices is None else indices
+        waiting = zip(places, regions, strict=True)
+        # The owner of these tasks is this generator, not a TaskGroup: none may stay open across a yield.
+        ahead: deque[asyncio.Task[TextLine]] = deque()
+
+        def fill() -> None:
+            free = self._profile.lines_ahead_per_worker * self._engine.workers - len(ahead)
+            for index, region in islice(waiting, free):
+                reading = self._read(image, region, index, priority, deadline)
+                ahead.append(asyncio.create_task(reading))
+
+        try:
+            fill()
+            while ahead:
+                line = await ahead[0]
+                ahead.popleft()
+                fill()  # before the yield: the workers do not wait for the consumer
+                yield line
+        finally:
+            for task in ahead:
+                task.cancel()
+            await asyncio.gather(*ahead, return_exceptions=True)
+
+    async def _read(
+        self, image: Image, region: TextRegion, index: int, priority: Priority, deadline: Deadline | None
+    ) -> TextLine:
+        profile, engine = self._profile, self._engine
+        crop = await engine.call(
+            partial(line_crop, image.pixels, region.quad, profile),
+            step="ocr-crop",
+            priority=priority,
+            deadline=deadline,
+        )
+        outputs = await engine.run(
+            profile.recogniser_model, {"x": crop.tensor}, priority=priority, deadline=deadline
+        )
+        # Finding the best of some ten thousand classes per step takes about a millisecond: not on the loop.
+        reading = await engine.call(
+            partial(decode_line, outputs[0][0], crop.content, self._vocabulary, profile),
+            step="ocr-decode",
+            priority=priority,
+            deadline=deadline,
+        )
+        return TextLine(index, reading.text, reading.confidence, region.quad, reading.characters)
+
+
+def _ordered_regions(
+    probability: FloatArray, seen: DetectorInput, image: Image, profile: ReadingProfile
+) -> tuple[TextRegion, ...]:
+    return reading_order(text_regions(probability, seen, image.width_px, image.height_px, profile))
