@@ -53,7 +53,9 @@ def wait_until_serving(suite: subprocess.Popen[bytes], address: str) -> bool:
         health = health_pb2_grpc.HealthStub(channel)
         while suite.poll() is None and time.monotonic() < deadline:
             try:
-                answer = health.Check(health_pb2.HealthCheckRequest(), timeout=1.0, wait_for_ready=True)
+                answer = health.Check(  # type: ignore[attr-defined]  # the stubs know only the async side
+                    health_pb2.HealthCheckRequest(), timeout=1.0, wait_for_ready=True
+                )
             except grpc.RpcError:
                 continue
             if answer.status == health_pb2.HealthCheckResponse.SERVING:

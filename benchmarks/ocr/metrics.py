@@ -111,7 +111,7 @@ def normalised(text: str) -> str:
 
 
 def without_spaces(text: str) -> str:
-    """Normalised text without white space: where pieces are joined, nobody knows whether one belongs there."""
+    """Normalised text without white space: nobody knows whether it belongs between joined pieces."""
     return "".join(normalised(text).split())
 
 

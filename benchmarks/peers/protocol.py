@@ -1,15 +1,15 @@
 """What every peer process speaks: a JSON line with a path comes in, a JSON line with what was read goes out.
 
-Started: ``{"ready": "<name and version>"}``. Then for each ``{"path": "…"}`` one
-``{"lines": [{"text": "…", "box": [x0, y0, x1, y1]}], "seconds": 0.5}``, boxes in px of the picture; seconds are
-those between the bytes in memory and the lines. A failure is ``{"error": "…"}``.
+Started: ``{"ready": "<name and version>"}``. Then for each ``{"id": 7, "path": "…"}`` one
+``{"id": 7, "lines": [{"text": "…", "box": [x0, y0, x1, y1]}], "seconds": 0.5}``, boxes in px of the picture;
+seconds are those between the bytes in memory and the lines. A failure is ``{"id": 7, "error": "…"}``.
 """
 
 import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 Line = dict[str, object]
@@ -23,15 +23,16 @@ def serve(ready: str, read: Callable[[bytes], list[Line]]) -> None:
         read: Bytes of a picture to lines.
     """
     # Libraries print; only answers may reach the one who asked.
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
-    os.dup2(2, 1)
-    print(json.dumps({"ready": ready}), file=answers)
-    for request in sys.stdin:
-        print(json.dumps(_answer(request, read)), file=answers)
+    with os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1) as answers:
+        os.dup2(2, 1)
+        print(json.dumps({"ready": ready}), file=answers)
+        for line_read in sys.stdin:
+            request = json.loads(line_read)
+            print(json.dumps({"id": request["id"], **_answer(Path(request["path"]), read)}), file=answers)
 
 
-def _answer(request: str, read: Callable[[bytes], list[Line]]) -> dict[str, object]:
-    content = Path(json.loads(request)["path"]).read_bytes()
+def _answer(path: Path, read: Callable[[bytes], list[Line]]) -> dict[str, object]:
+    content = path.read_bytes()
     start = time.perf_counter()
     try:
         lines = read(content)
@@ -40,7 +41,8 @@ def _answer(request: str, read: Callable[[bytes], list[Line]]) -> dict[str, obje
     return {"lines": lines, "seconds": time.perf_counter() - start}
 
 
-def line(text: str, points: list[tuple[float, float]]) -> Line:
+def line(text: str, points: Iterable[tuple[float, float]]) -> Line:
     """One line with the upright box around its points."""
-    xs, ys = [float(x) for x, _ in points], [float(y) for _, y in points]
+    corners = [(float(x), float(y)) for x, y in points]
+    xs, ys = [x for x, _ in corners], [y for _, y in corners]
     return {"text": text, "box": [min(xs), min(ys), max(xs), max(ys)]}

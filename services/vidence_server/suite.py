@@ -112,6 +112,9 @@ async def open_suite(settings: SuiteSettings, services: Iterable[str] = SERVICES
             Engine(sessions, _engine_settings(settings.inference), clock)
         )
         metrics.export("engine", engine.statistics, counters=_ENGINE_COUNTERS)
+        if metrics_server.port is not None:
+            log = structlog.get_logger("vidence_server.suite")
+            log.info("metrics", url=f"http://{settings.metrics.host}:{metrics_server.port}/metrics")
         server = RpcServer(settings.server, metrics=metrics, clock=clock, ids=ids)
         service = extraction.build_service(
             settings.extraction, engine=engine, sessions=sessions, clock=clock, ids=ids

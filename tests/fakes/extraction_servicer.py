@@ -266,8 +266,25 @@ async def serving(servicer: ScriptedExtraction) -> AsyncIterator[str]:
         await server.stop(None)
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A server in a thread of its own."""
+
+    address: str
+    servicer: ScriptedExtraction
+    thread: LoopThread
+
+    def wait_for(self, event: asyncio.Event) -> None:
+        """Waits for an event of the servicer."""
+        self.thread.run(_wait(event))
+
+
+async def _wait(event: asyncio.Event) -> None:
+    await event.wait()
+
+
 @contextmanager
-def serving_in_thread(servicer: ScriptedExtraction) -> Iterator[str]:
+def serving_in_thread(servicer: ScriptedExtraction) -> Iterator[Served]:
     """The same for plain tests: the server has a loop of its own in another thread."""
     thread = LoopThread()
     stack = AsyncExitStack()
@@ -277,6 +294,6 @@ def serving_in_thread(servicer: ScriptedExtraction) -> Iterator[str]:
 
     thread.before_end(stack.aclose)
     try:
-        yield thread.run(enter())
+        yield Served(thread.run(enter()), servicer, thread)
     finally:
         thread.close()

@@ -6,8 +6,8 @@ import asyncio
 import io
 import shutil
 import threading
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
@@ -15,7 +15,9 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
+from vidence_server.core.clock import SystemClock
 from vidence_server.core.errors import DomainError, Reason
+from vidence_server.inference.engine import Engine, EngineSettings
 from vidence_server.inference.registry import (
     Archive,
     ArchiveMember,
@@ -24,9 +26,11 @@ from vidence_server.inference.registry import (
     ModelSpec,
     RemoteFile,
 )
-from vidence_server.inference.session import InputTensor, RunOptions
+from vidence_server.inference.session import InputTensor, ModelSession, RunOptions
+from vidence_server.inference.statistics import StepStatistics
 
 PATIENCE_S = 20.0
+MODEL = "doubler"
 
 
 class TurnableClock:
@@ -40,6 +44,9 @@ class TurnableClock:
 
     def monotonic(self) -> float:
         return self.seconds
+
+    def advance(self, seconds: float) -> None:
+        self.seconds += seconds
 
 
 class Gate:
@@ -131,7 +138,7 @@ class FakeDownloader:
 
 def model_spec(
     *,
-    name: str = "doubler",
+    name: str = MODEL,
     source: ArchiveMember | LocalFile | RemoteFile | None = None,
     sha256: str = "0" * 64,
     size_bytes: int | None = None,
@@ -159,3 +166,41 @@ async def eventually(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE_S):
         while not condition():  # noqa: ASYNC110 the condition may change in another thread, which sets no event
             await asyncio.sleep(0)
+
+
+def x(value: float, rows: int = 1) -> dict[str, npt.NDArray[Any]]:
+    """Inputs of a `FakeSession`: `rows` rows of two equal values."""
+    return {"x": np.full((rows, 2), value, np.float32)}
+
+
+@asynccontextmanager
+async def started(
+    session: ModelSession, *, workers: int = 1, clock: TurnableClock | None = None, **sizes: Any
+) -> AsyncIterator[Engine]:
+    """An engine with one model, `MODEL`."""
+    settings = EngineSettings(workers=workers, **sizes)
+    async with Engine({MODEL: session}, settings, clock or SystemClock()) as engine:
+        yield engine
+
+
+@asynccontextmanager
+async def one_busy_worker(session: FakeSession, **options: Any) -> AsyncIterator[tuple[Engine, Gate]]:
+    """An engine whose only worker stands at a gate, so that everything else has to queue."""
+    async with started(session, **options) as engine:
+        gate = Gate(shut=True)
+        occupier = asyncio.create_task(engine.call(gate.pass_through, step="occupy"))
+        await gate.arrival()
+        yield engine, gate
+        gate.open()
+        with suppress(DomainError):
+            await occupier
+
+
+def of(engine: Engine) -> StepStatistics:
+    """The numbers of `MODEL`."""
+    return engine.statistics().models[MODEL]
+
+
+async def queued(engine: Engine, count: int) -> None:
+    """Waits until that many jobs of `MODEL` are queued."""
+    await eventually(lambda: of(engine).queued == count)

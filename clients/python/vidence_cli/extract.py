@@ -115,14 +115,15 @@ async def _extract_all(choice: ServerChoice, sources: Sequence[Source], order: O
 
     Raises:
         ServerUnreachable: Nothing answers; the files that are left are not tried.
+        BrokenPipeError: The reader of the output has left.
     """
     failures = 0
     async with connect(choice) as client:
         for source in sources:
             try:
                 await _extract_one(client, source, order, report)
-            except ServerUnreachable:
-                raise
+            except (ServerUnreachable, BrokenPipeError):
+                raise  # nobody answers, or nobody listens: that is no fault of the file
             except VidenceError as error:
                 report.failed(source.name, str(error))
                 failures += 1

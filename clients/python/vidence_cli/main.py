@@ -55,6 +55,8 @@ class CommandGroup(click.Group):
 
         if not standalone_mode:
             return run()
+        # gRPC's own notes on connections that end would stand among our messages
+        os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
         sys.exit(_exit_code(run))
 
 

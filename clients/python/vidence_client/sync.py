@@ -2,6 +2,10 @@
 
 Objects of this module may be used from any thread, also where an event loop runs already. A client belongs to
 the process that made it: after a fork, make a new one.
+
+A program that forks while a client is open must be started with `GRPC_ENABLE_FORK_SUPPORT=0`: gRPC's own fork
+handlers are skipped while its poller runs, and the child process may then crash before any code of this
+module sees it.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ import random
 import threading
 import weakref
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from concurrent.futures import CancelledError
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
@@ -19,6 +24,7 @@ from typing import Any, Generic, Self, TypeVar
 from vidence.extraction.v1 import document_pb2, extraction_service_pb2
 from vidence_client import client as asynchronous
 from vidence_client.channel import DEFAULT_ADDRESS, DEFAULT_TIMEOUT_S, RetryPolicy
+from vidence_client.errors import VidenceError
 from vidence_client.extraction import ExtractionClient as AsyncExtractionClient
 from vidence_client.extraction import Response
 from vidence_client.stream import Stream as AsyncStream
@@ -52,6 +58,7 @@ class LoopThread:
 
         Raises:
             RuntimeError: The loop has ended, or belongs to another process.
+            VidenceError: The loop ended while the coroutine ran.
         """
         if os.getpid() != self._process:
             coroutine.close()
@@ -63,6 +70,8 @@ class LoopThread:
             future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
         try:
             return future.result()
+        except CancelledError:
+            raise VidenceError.closed_here() from None
         except BaseException:
             future.cancel()
             raise

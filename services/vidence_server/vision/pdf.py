@@ -42,7 +42,7 @@ class PdfRenderer:
             try:
                 return self._rendered(content, page_number)
             except pypdfium2.PdfiumError as error:
-                raise _refusal(error) from None
+                raise _refusal(error, content) from None
 
     def _rendered(self, content: bytes, page_number: int) -> Pixels:
         document = pypdfium2.PdfDocument(content)
@@ -92,8 +92,10 @@ class PdfRenderer:
                 self._limits.check_size(width, height)
 
 
-def _refusal(error: pypdfium2.PdfiumError) -> DomainError:
+def _refusal(error: pypdfium2.PdfiumError, content: bytes) -> DomainError:
     locked = (pypdfium2.raw.FPDF_ERR_PASSWORD, pypdfium2.raw.FPDF_ERR_SECURITY)
-    if error.err_code in locked:
+    # The code may be left from an earlier file: PDFium sets none for some defects (a file without pages). The
+    # key /Encrypt stands in every encrypted file's trailer, which is never compressed.
+    if error.err_code in locked and b"/Encrypt" in content:
         return DomainError(Reason.PDF_ENCRYPTED, "The PDF is encrypted; submit it without a password.")
     return DomainError(Reason.PDF_CORRUPT, "The PDF is damaged, or no PDF.")

@@ -191,9 +191,12 @@ def _bgr(picture: PillowImage.Image) -> Pixels:
 
 
 def _on_white(picture: PillowImage.Image) -> PillowImage.Image:
-    layer = picture.convert("RGBA")
+    """What a viewer shows on a white page, RGB. Frees the picture."""
+    layer = picture if picture.mode == "RGBA" else picture.convert("RGBA")
     page = PillowImage.new("RGB", layer.size, "white")
     page.paste(layer, mask=layer.getchannel("A"))
+    layer.close()
+    picture.close()
     return page
 
 

@@ -8,6 +8,7 @@ import pytest
 from fakes import extraction_servicer as fake
 
 from vidence.extraction.v1 import extraction_service_pb2 as service
+from vidence.stream.v1.stream_control_pb2 import Heartbeat
 from vidence_client.conformance import Response, Violation, check_isolated, check_result_stream
 
 pytestmark = pytest.mark.requirement("R-ST1")
@@ -23,7 +24,7 @@ def record() -> Record:
         fake.start(),
         fake.detected(),
         service.ExtractionField(field=fake.NUMBER),
-        fake.control.Heartbeat(),
+        Heartbeat(),
         fake.progress(1, 3),
         service.ExtractionField(field=better),
         fake.progress(3, 3),
@@ -88,7 +89,7 @@ def revision_again(messages: Record) -> None:
 
 
 def after_the_end(messages: Record) -> None:
-    messages += fake.responses(fake.control.Heartbeat())
+    messages += fake.responses(Heartbeat())
     messages[-1].emit_time.CopyFrom(messages[-2].emit_time)
     renumber(messages)
 

@@ -153,12 +153,15 @@ async def test_closing_from_another_task_ends_the_iteration() -> None:
     servicer = fake.ScriptedExtraction([*fake.PASSPORT[:2], fake.Hang()])
     async with fake.serving(servicer) as address, Client(address) as client:
         stream = client.extraction.extract(b"picture")
+        waiting = asyncio.Event()
 
         async def read() -> list[Response]:
-            return [message async for message in stream]
+            messages = [await anext(stream), await anext(stream)]
+            waiting.set()
+            return messages + [message async for message in stream]
 
         task = asyncio.create_task(read())
-        await servicer.hanging.wait()
+        await waiting.wait()
         await stream.aclose()
         assert await task == fake.PASSPORT[:2]
         await servicer.cancelled.wait()

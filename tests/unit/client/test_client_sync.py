@@ -20,14 +20,15 @@ from vidence_client.extraction import Response
 
 
 @pytest.fixture
-def servicer() -> fake.ScriptedExtraction:
-    return fake.ScriptedExtraction(scripts={b"hang": [*fake.PASSPORT[:2], fake.Hang()]})
+def served() -> Iterator[fake.Served]:
+    servicer = fake.ScriptedExtraction(scripts={b"hang": [*fake.PASSPORT[:2], fake.Hang()]})
+    with fake.serving_in_thread(servicer) as served:
+        yield served
 
 
 @pytest.fixture
-def address(servicer: fake.ScriptedExtraction) -> Iterator[str]:
-    with fake.serving_in_thread(servicer) as address:
-        yield address
+def address(served: fake.Served) -> str:
+    return served.address
 
 
 def background_threads() -> list[threading.Thread]:
@@ -61,34 +62,24 @@ async def test_it_works_where_a_loop_runs_already() -> None:
         assert await asyncio.to_thread(read) == fake.PASSPORT
 
 
-def test_errors_come_through(servicer: fake.ScriptedExtraction, address: str) -> None:
-    servicer.script = fake.CORRUPT_SCRIPT
+def test_errors_come_through(served: fake.Served, address: str) -> None:
+    served.servicer.script = fake.CORRUPT_SCRIPT
     with sync.Client(address) as client, pytest.raises(VidenceError, match="IMAGE_CORRUPT"):
         list(client.extraction.extract(b"picture"))
     with sync.Client("127.0.0.1:1") as client, pytest.raises(ServerUnreachable):
         client.extraction.read(b"picture")
 
 
-def test_leaving_the_stream_cancels_the_call(servicer: fake.ScriptedExtraction, address: str) -> None:
+def test_leaving_the_stream_cancels_the_call(served: fake.Served, address: str) -> None:
     with sync.Client(address) as client:
         with client.extraction.extract(b"hang") as stream:
             assert next(stream).HasField("connected")
             assert next(stream).HasField("extraction_start")
         assert list(stream) == []
-        waiting = sync.LoopThread()
-        waiting.run(wait_for(servicer.cancelled))
-        waiting.close()
+    served.wait_for(served.servicer.cancelled)
 
 
-async def wait_for(event: asyncio.Event) -> None:
-    """Waits for an event of another loop."""
-    while not event.is_set():
-        await asyncio.sleep(0.005)
-
-
-def test_closing_the_client_ends_what_other_threads_wait_for(
-    servicer: fake.ScriptedExtraction, address: str
-) -> None:
+def test_closing_the_client_ends_what_other_threads_wait_for(address: str) -> None:
     client = sync.Client(address)
     stream = client.extraction.extract(b"hang")
     assert next(stream).HasField("connected")
@@ -179,7 +170,7 @@ print(client.extraction.read(b"picture").document.document_type)
         text=True,
         timeout=60,
         check=True,
-        env={**os.environ, "GRPC_VERBOSITY": "ERROR"},
+        env={**os.environ, "GRPC_ENABLE_FORK_SUPPORT": "0"},  # as the module asks
     )
     lines = ended.stdout.splitlines()
     assert "before a fork" in lines[1]

@@ -6,7 +6,7 @@ import asyncio
 
 import numpy as np
 import pytest
-from fakes.inference import FakeSession, Gate, eventually
+from fakes.inference import MODEL, FakeSession, Gate, eventually, of
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -16,15 +16,8 @@ from vidence_server.core.errors import DomainError, Reason
 from vidence_server.inference.batching import split, stack
 from vidence_server.inference.engine import Engine, EngineSettings
 from vidence_server.inference.jobs import Array, ModelStep
-from vidence_server.inference.statistics import StepStatistics
 
 pytestmark = pytest.mark.requirement("R-OP7")
-
-MODEL = "doubler"
-
-
-def of(engine: Engine) -> StepStatistics:
-    return engine.statistics().models[MODEL]
 
 
 @pytest.mark.requirement("R-EX6")

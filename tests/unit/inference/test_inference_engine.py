@@ -1,63 +1,31 @@
-"""The engine: order, bounds, cancellation, deadlines, statistics, the end. Models are fakes with knobs."""
+"""The engine: results, order, bounds, errors, statistics. Models are fakes with knobs."""
 
 from __future__ import annotations
 
 import asyncio
-import gc
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
-from fakes.inference import FakeSession, Gate, TurnableClock, eventually
+from fakes.inference import (
+    MODEL,
+    FakeSession,
+    Gate,
+    TurnableClock,
+    eventually,
+    of,
+    one_busy_worker,
+    queued,
+    started,
+    x,
+)
 
 from vidence_server.core.clock import SystemClock
-from vidence_server.core.deadline import Deadline
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.inference.engine import Engine, EngineSettings, Priority, available_cores
-from vidence_server.inference.session import ModelSession
-from vidence_server.inference.statistics import StepStatistics
 
 pytestmark = pytest.mark.requirement("R-OP7")
-
-MODEL = "doubler"
-
-
-def x(value: float, rows: int = 1) -> dict[str, npt.NDArray[Any]]:
-    return {"x": np.full((rows, 2), value, np.float32)}
-
-
-@asynccontextmanager
-async def started(
-    session: ModelSession, *, workers: int = 1, clock: TurnableClock | None = None, **sizes: Any
-) -> AsyncIterator[Engine]:
-    settings = EngineSettings(workers=workers, **sizes)
-    async with Engine({MODEL: session}, settings, clock or SystemClock()) as engine:
-        yield engine
-
-
-@asynccontextmanager
-async def one_busy_worker(session: FakeSession, **options: Any) -> AsyncIterator[tuple[Engine, Gate]]:
-    """An engine whose only worker stands at a gate, so that everything else has to queue."""
-    async with started(session, **options) as engine:
-        gate = Gate(shut=True)
-        occupier = asyncio.create_task(engine.call(gate.pass_through, step="occupy"))
-        await gate.arrival()
-        yield engine, gate
-        gate.open()
-        with suppress(DomainError):
-            await occupier
-
-
-def of(engine: Engine) -> StepStatistics:
-    return engine.statistics().models[MODEL]
-
-
-async def queued(engine: Engine, count: int) -> None:
-    await eventually(lambda: of(engine).queued == count)
 
 
 async def test_a_step_gives_the_outputs_of_its_model() -> None:
@@ -106,7 +74,7 @@ def _calls_queued(engine: Engine) -> int:
 
 async def test_a_full_queue_refuses_with_a_delay_that_grows_with_the_work_ahead() -> None:
     clock = TurnableClock()
-    session = FakeSession(on_run=lambda: _turn(clock, 3.0))
+    session = FakeSession(on_run=lambda: clock.advance(3.0))
     async with started(session, workers=1, clock=clock, queue_limit=2) as engine:
         await engine.run(MODEL, x(0))  # teaches the engine that a run takes 3 s
         session.gate.shut()
@@ -126,10 +94,6 @@ async def test_a_full_queue_refuses_with_a_delay_that_grows_with_the_work_ahead(
         assert (of(engine).rejected, of(engine).completed) == (1, 4)
 
 
-def _turn(clock: TurnableClock, seconds: float) -> None:
-    clock.seconds += seconds
-
-
 async def test_a_full_queue_of_functions_refuses_too() -> None:
     async with one_busy_worker(FakeSession(), call_queue_limit=1) as (engine, gate):
         waiting = asyncio.create_task(engine.call(lambda: 1, step="decode"))
@@ -146,98 +110,6 @@ async def test_an_unknown_model_is_named() -> None:
         with pytest.raises(DomainError, match=r"'tripler'.*doubler") as caught:
             await engine.run("tripler", x(1))
     assert caught.value.reason is Reason.MODEL_UNKNOWN
-
-
-async def test_cancelling_a_queued_job_frees_its_place_at_once_and_it_never_runs() -> None:
-    session = FakeSession()
-    async with one_busy_worker(session, queue_limit=1) as (engine, gate):
-        first = asyncio.create_task(engine.run(MODEL, x(1)))
-        await queued(engine, 1)
-        first.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await first
-        assert (of(engine).queued, of(engine).cancelled) == (0, 1)
-        second = asyncio.create_task(engine.run(MODEL, x(2)))
-        await queued(engine, 1)
-        gate.open()
-        await second
-    assert [array[0, 0] for array in session.ran] == [2]
-
-
-async def test_cancelling_a_running_job_stops_it_and_the_next_one_runs() -> None:
-    session = FakeSession(gate=Gate(shut=True))
-    async with started(session) as engine:
-        stuck = asyncio.create_task(engine.run(MODEL, x(1)))
-        await session.gate.arrival()
-        following = asyncio.create_task(engine.run(MODEL, x(2)))
-        await queued(engine, 1)
-        stuck.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await stuck
-        await session.gate.arrival()  # the next one is there while the gate is still shut: the worker is free
-        assert (session.terminated, of(engine).cancelled, of(engine).running) == (1, 1, 1)
-        session.gate.open()
-        np.testing.assert_array_equal((await following)[0], [[4, 4]])
-
-
-async def test_the_result_of_a_cancelled_function_is_dropped() -> None:
-    async with started(FakeSession()) as engine:
-        gate = Gate(shut=True)
-        task = asyncio.create_task(engine.call(gate.pass_through, step="decode"))
-        await gate.arrival()
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        assert engine.statistics().calls["decode"].running == 1  # it cannot be interrupted
-        gate.open()
-        await eventually(lambda: engine.statistics().calls["decode"].cancelled == 1)
-        assert engine.statistics().calls["decode"].completed == 0
-
-
-async def test_a_deadline_stops_a_running_job() -> None:
-    session = FakeSession(gate=Gate(shut=True))
-    async with started(session) as engine:
-        with pytest.raises(DomainError) as caught:
-            await engine.run(MODEL, x(1), deadline=Deadline.after(0.05, SystemClock()))
-        assert caught.value.reason is Reason.DEADLINE_EXCEEDED
-        await eventually(lambda: of(engine).expired == 1)
-        assert session.terminated == 1
-        session.gate.open()
-        await engine.run(MODEL, x(2))
-
-
-async def test_a_deadline_takes_a_queued_job_out_while_the_worker_is_busy() -> None:
-    session = FakeSession()
-    async with one_busy_worker(session) as (engine, _):
-        with pytest.raises(DomainError) as caught:
-            await engine.run(MODEL, x(1), deadline=Deadline.after(0.01, SystemClock()))
-        assert caught.value.reason is Reason.DEADLINE_EXCEEDED
-        assert (of(engine).queued, of(engine).expired) == (0, 1)
-    assert session.ran == []
-
-
-async def test_a_worker_never_starts_a_job_whose_deadline_has_passed() -> None:
-    clock = TurnableClock()
-    session = FakeSession()
-    async with one_busy_worker(session, clock=clock) as (engine, gate):
-        late = asyncio.create_task(engine.run(MODEL, x(1), deadline=Deadline.after(60, clock)))
-        await queued(engine, 1)
-        _turn(clock, 61)
-        gate.open()
-        with pytest.raises(DomainError) as caught:
-            await late
-    assert caught.value.reason is Reason.DEADLINE_EXCEEDED
-    assert session.ran == []
-
-
-async def test_a_deadline_that_holds_changes_nothing() -> None:
-    async with started(FakeSession()) as engine:
-        (y,) = await engine.run(MODEL, x(1), deadline=Deadline.after(600, SystemClock()))
-        assert y[0, 0] == 2
-        assert (
-            await engine.call(lambda: "done", step="decode", deadline=Deadline.after(600, SystemClock()))
-            == "done"
-        )
 
 
 async def test_a_failing_model_is_an_internal_error_that_keeps_its_cause_to_itself() -> None:
@@ -279,43 +151,8 @@ async def test_what_a_future_cannot_carry_becomes_an_internal_error_and_the_work
         assert await engine.call(lambda: 5, step="decode") == 5
 
 
-async def test_leaving_while_busy_fails_what_is_open_and_ends_the_threads() -> None:
-    session = FakeSession(gate=Gate(shut=True))
-    async with started(session) as engine:
-        open_jobs = [asyncio.create_task(engine.run(MODEL, x(value))) for value in range(3)]
-        await session.gate.arrival()
-        await queued(engine, 2)
-    results = await asyncio.gather(*open_jobs, return_exceptions=True)
-    assert [result.reason for result in results if isinstance(result, DomainError)] == [Reason.DRAINING] * 3
-    assert len(session.ran) == 1
-    assert not any(worker._thread.is_alive() for worker in engine._workers)
-    assert (of(engine).submitted, of(engine).cancelled) == (3, 3)
-    with pytest.raises(DomainError) as caught:
-        await engine.run(MODEL, x(9))
-    assert caught.value.reason is Reason.DRAINING
-
-
-async def test_an_error_that_meets_a_cancellation_leaves_no_complaint() -> None:
-    complaints: list[dict[str, Any]] = []
-    loop = asyncio.get_running_loop()
-    loop.set_exception_handler(lambda _, context: complaints.append(context))
-    session = FakeSession(gate=Gate(shut=True))
-    async with started(session) as engine:
-        task = asyncio.create_task(engine.run(MODEL, x(1)))
-        await session.gate.arrival()
-        (job,) = engine._scheduler._running
-        job.fail(DomainError(Reason.INTERNAL, "at the same moment"))
-        loop.call_soon(task.cancel)
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        del job, task
-        await eventually(lambda: of(engine).running == 0)
-    gc.collect()
-    assert complaints == []
-
-
 async def test_statistics_add_up_under_a_mixed_load() -> None:
-    session = FakeSession(max_batch=4)
+    session = FakeSession(max_batch=4, gate=Gate(shut=True))
     async with started(session, workers=2, queue_limit=16, max_batch={MODEL: 4}) as engine:
         tasks = [
             asyncio.create_task(engine.run(MODEL, x(value), priority=Priority(value % 3)))
@@ -324,6 +161,8 @@ async def test_statistics_add_up_under_a_mixed_load() -> None:
         await asyncio.sleep(0)  # every task has submitted its job or was refused
         for task in tasks[::5]:
             task.cancel()
+        await eventually(lambda: all(task.done() for task in tasks[::5]))
+        session.gate.open()
         results = await asyncio.gather(*tasks, return_exceptions=True)
         await eventually(lambda: engine.statistics().busy_workers == 0)
         totals = of(engine)
@@ -339,14 +178,14 @@ async def test_statistics_add_up_under_a_mixed_load() -> None:
 
 async def test_waiting_and_running_times_are_counted() -> None:
     clock = TurnableClock()
-    session = FakeSession(on_run=lambda: _turn(clock, 2.0))
+    session = FakeSession(on_run=lambda: clock.advance(2.0))
     async with one_busy_worker(session, clock=clock) as (engine, gate):
         assert (of(engine).batch_size_mean, engine.statistics().busy_workers) == (0.0, 1)
         async with asyncio.TaskGroup() as tasks:
             for value in range(2):
                 tasks.create_task(engine.run(MODEL, x(value)))
             await queued(engine, 2)
-            _turn(clock, 5.0)
+            clock.advance(5.0)
             gate.open()
         totals = of(engine)
     assert (totals.queue_wait_s_sum, totals.queue_wait_s_max) == (5.0 + 7.0, 7.0)

@@ -317,6 +317,14 @@ def test_an_encrypted_pdf_without_a_user_password_is_read() -> None:
     assert ImageDecoder(LIMITS).decode(encrypted_pdf(b"")).media_type == "application/pdf"
 
 
+def test_a_refusal_does_not_colour_the_next_one() -> None:
+    decoder = ImageDecoder(LIMITS)
+    for content, reason in ((encrypted_pdf(b"secret"), Reason.PDF_ENCRYPTED), (pdf(), Reason.PDF_CORRUPT)):
+        with pytest.raises(DomainError) as caught:
+            decoder.decode(content)
+        assert caught.value.reason is reason
+
+
 def test_the_decoder_works_on_after_a_refusal() -> None:
     decoder = ImageDecoder(LIMITS)
     for case in CASES:

@@ -14,12 +14,14 @@ from vidence_server.extraction.types.text import TEXT
 from vidence_server.extraction.types.visa import VISA
 from vidence_server.vision.text import TextLine, TextRegion
 
-LINES_WITHOUT_ZONE = 8
+LINES_WITHOUT_ZONE = 6
 """After so many lines that hold no trace of a zone, the document is taken for text."""
 MOST_LINES = 24
 """More are never read only to learn the type."""
 SURE_MARGIN = 0.75
 """Points (see `mrz.score`) by which the best type must lead for a guess before the last line."""
+SURE_SCORE = 4.0
+"""Points the best type must have for that: no line of names reaches them alone."""
 
 _WITH_ZONE = (PASSPORT, VISA, ID_CARD)
 _TYPE_OF_FORMAT = {mrz_format.name: known.key for known in _WITH_ZONE for mrz_format in known.formats}
@@ -68,7 +70,8 @@ class TypeDetector:
 
     def _sure(self) -> DocumentTypeGuess | None:
         if self._zones:
-            return self._of_zones() if self._margin() >= SURE_MARGIN else None
+            sure = self._zones[0].score >= SURE_SCORE and self._margin() >= SURE_MARGIN
+            return self._of_zones() if sure else None
         trace = any("<" in glyph.char for piece in self._pieces for glyph in piece.glyphs)
         return self._text() if self._lines >= LINES_WITHOUT_ZONE and not trace else None
 

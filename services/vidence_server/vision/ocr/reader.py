@@ -83,8 +83,11 @@ class TextReader:
 
         Raises:
             DomainError: as the engine's; lines that follow are given up.
+            ValueError: not one index per region.
         """
         places = range(len(regions)) if indices is None else indices
+        if len(places) != len(regions):
+            raise ValueError(f"{len(regions)} regions need as many indices, not {len(places)}")
         waiting = zip(places, regions, strict=True)
         # The owner of these tasks is this generator, not a TaskGroup: none may stay open across a yield.
         ahead: deque[asyncio.Task[TextLine]] = deque()

@@ -16,6 +16,8 @@ COUNTRY_RULE = "icao9303.country_code"
 CODE_RULE = "icao9303.document_code"
 NAME_FILLER_RULE = "icao9303.name_filler"
 
+_LIKE_GERMANY = "0OQ"  # what a lone D is read as
+
 
 @dataclass(frozen=True, slots=True)
 class Listed:
@@ -56,8 +58,10 @@ def _country(read: str) -> Listed:
     """Digits for letters are corrected where that gives a code, letters for fillers where Germany's."""
     if MISSING in read:
         return Listed(read, NOT_CHECKED)
-    # the only code of one letter: whatever stands behind it can only be fillers
-    one_letter = GERMANY if read[0] == GERMANY[0] and "<" in read else read
+    # the only code of one letter: with a D or what resembles it in front, the rest can only be fillers
+    certain = read[0] == GERMANY[0] and "<" in read
+    resembling = read[0] in _LIKE_GERMANY and read[1:] == GERMANY[1:]
+    one_letter = GERMANY if certain or resembling else read
     for text in (read, as_letters(read), one_letter):
         if country(text):
             validation = Validation(Verdict.VALID, COUNTRY_RULE)

@@ -19,6 +19,9 @@ ALIKE: Mapping[str, str] = {
 }  # fmt: skip
 """What a character may be instead where letters and digits are both possible."""
 
+USUAL = frozenset({("0", "O"), ("O", "0"), ("1", "I"), ("I", "1")})
+"""(read, meant): so alike in OCR-B that recognisers are wrong about them and sure of it."""
+
 LIKE_FILLER = frozenset("KCSXLE")
 """Letters that a filler `<` is read as."""
 

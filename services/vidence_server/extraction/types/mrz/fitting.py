@@ -8,11 +8,11 @@ fillers is ever added.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from vidence_server.extraction.types.mrz.formats import Content, LineLayout, MrzFormat
+from vidence_server.extraction.types.mrz.formats import CharacterClass, Content, LineLayout, MrzFormat
 from vidence_server.extraction.types.mrz.glyphs import Glyph
 from vidence_server.extraction.types.mrz.rows import Row
 from vidence_server.extraction.types.mrz.score import MISSING, line_score, valid_checks
@@ -23,10 +23,13 @@ _MOST_TRIMMED = 2  # stray characters at both ends together
 _MOST_IN_SECOND_RUN = 2  # fillers changed in a second run
 _PER_EDIT = 0.1
 _PER_FILLER = 0.01
+_IN_CODE = 0.4  # a filler added to the document code makes codes out of names
 _PER_TRIMMED = 0.3
 _PER_MISSING = 0.02
 _ANY_MISSING = 0.15
 _GOOD_NAME_LINE = 3.0
+_MOST_DIGITS_IN_NAMES = 0.4
+_LEAST_DIGITS_IN_DATES = 6  # two dates have fourteen digits, of which some may be read as letters
 _RUN = re.compile("<+")
 
 Plan: TypeAlias = tuple[int, ...]
@@ -70,28 +73,43 @@ def fit(row: Row, layout: LineLayout, mrz_format: MrzFormat) -> FittedLine | Non
     Where two layouts that read differently are equally good, the row is taken as it stands, cut off or left
     open at its end.
     """
-    count, length = len(row.glyphs), layout.length
-    if not _LEAST_SHARE * length <= count <= length + _MOST_EXTRA:
-        return None
     text = row.text
-    plain = _cut(tuple(range(count)), length)
-    plain_score = _score(text, plain, layout, mrz_format)
-    if count == length and _beyond_doubt(text, plain_score, layout):
-        return FittedLine(mrz_format, layout, row, plain, plain_score)
-    scored = [(_score(text, plan, layout, mrz_format), plan) for plan in _plans(text, layout)]
-    best_score = max(score for score, _ in scored)
-    best = [plan for score, plan in scored if score == best_score]
+    if not _LEAST_SHARE * layout.length <= len(text) <= layout.length + _MOST_EXTRA or _unlike(text, layout):
+        return None
+    scores = _scores(text, _likely_plans(text, layout), layout, mrz_format)
+    best = _best(scores)
+    if not _beyond_doubt(_laid_out(text, best[0]), scores[best[0]], layout):
+        scores |= _scores(text, _further_plans(text, layout), layout, mrz_format)
+        best = _best(scores)
     if len({_laid_out(text, plan) for plan in best}) > 1:
-        return FittedLine(mrz_format, layout, row, plain, plain_score)
-    return FittedLine(mrz_format, layout, row, best[0], best_score)
+        best = [_cut(tuple(range(len(text))), layout.length)]
+    return FittedLine(mrz_format, layout, row, best[0], scores[best[0]])
 
 
-def _score(text: str, plan: Plan, layout: LineLayout, mrz_format: MrzFormat) -> float:
-    return line_score(_laid_out(text, plan), layout, mrz_format) - _cost(plan, len(text))
+def _scores(text: str, plans: Iterable[Plan], layout: LineLayout, mrz_format: MrzFormat) -> dict[Plan, float]:
+    return {
+        plan: line_score(_laid_out(text, plan), layout, mrz_format) - _cost(plan, len(text)) for plan in plans
+    }
+
+
+def _best(scores: Mapping[Plan, float]) -> list[Plan]:
+    highest = max(scores.values())
+    return [plan for plan, score in scores.items() if score == highest]
+
+
+def _unlike(text: str, layout: LineLayout) -> bool:
+    """Whether too few or too many digits rule a row out at a glance."""
+    digits = sum(char.isdigit() for char in text)
+    if layout.ends_in_names:
+        return digits > _MOST_DIGITS_IN_NAMES * len(text)
+    dates = any(span.characters is CharacterClass.DIGIT for span in layout.spans)
+    return dates and digits < _LEAST_DIGITS_IN_DATES
 
 
 def _beyond_doubt(text: str, score: float, layout: LineLayout) -> bool:
-    """Whether a row of the right length needs no other layout to be tried."""
+    """Whether a row as laid out needs no other layout to be tried."""
+    if MISSING in text:
+        return False
     checked = sum(span.check is not None for span in layout.spans)
     return valid_checks(text, layout) == checked if checked else score >= _GOOD_NAME_LINE
 
@@ -107,7 +125,7 @@ def _cost(plan: Plan, count: int) -> float:
     added = plan.count(FILLER)
     runs = sum(at == FILLER != before for before, at in zip((NOTHING, *plan), plan, strict=False))
     edits = runs + bool(removed)
-    fillers = _PER_EDIT * edits + _PER_FILLER * (added + removed)
+    fillers = _PER_EDIT * edits + _PER_FILLER * (added + removed) + _IN_CODE * (plan[1] == FILLER)
     missing = plan.count(NOTHING)
     return fillers + _PER_TRIMMED * trimmed + _PER_MISSING * missing + _ANY_MISSING * bool(missing)
 
@@ -117,8 +135,15 @@ def _cut(plan: Plan, length: int) -> Plan:
     return plan[:length] + (NOTHING,) * (length - len(plan))
 
 
-def _plans(text: str, layout: LineLayout) -> Iterator[Plan]:
-    """Every layout worth a look; a few hundred at most."""
+def _likely_plans(text: str, layout: LineLayout) -> Iterator[Plan]:
+    """The row as it stands, and with one run of fillers changed."""
+    whole: Plan = tuple(range(len(text)))
+    yield _cut(whole, layout.length)
+    yield from _name_plans(text, whole, layout) if layout.ends_in_names else _one_run(text, whole, layout)
+
+
+def _further_plans(text: str, layout: LineLayout) -> Iterator[Plan]:
+    """Stray characters at the ends, two runs changed, a row cut off in front; some hundred at most."""
     count, length = len(text), layout.length
     whole: Plan = tuple(range(count))
     for left in range(_MOST_TRIMMED + 1):
@@ -130,7 +155,6 @@ def _plans(text: str, layout: LineLayout) -> Iterator[Plan]:
                 yield from _one_run(text, base, layout)
     if not layout.ends_in_names:
         yield from _two_runs(text, whole, layout)
-    yield _cut(whole, length)
     if count < length:
         yield (NOTHING,) * (length - count) + whole
 

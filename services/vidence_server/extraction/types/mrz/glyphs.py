@@ -40,12 +40,16 @@ class Glyph:
 
 
 def glyphs_of(line: TextLine) -> tuple[Glyph, ...]:
-    """The line's characters in the zone's alphabet; spaces and what resembles nothing are left out."""
+    """The line's characters in the zone's alphabet.
+
+    A character outside it is read as what the recogniser considered next; spaces, and what resembles nothing,
+    are left out.
+    """
     readings = line.characters or _evenly_spaced(line)
     edges = _edges(readings)
     glyphs: list[Glyph] = []
     for reading, (start, end) in zip(readings, pairwise(edges), strict=True):
-        text = _in_alphabet(reading.text)
+        text = _in_alphabet(reading.text) or _likeliest(reading)
         width = (end - start) / max(1, len(text))
         for place, char in enumerate(text):
             quad = line.quad.part(start + place * width, start + (place + 1) * width)
@@ -79,6 +83,13 @@ def _characters(text: str) -> Iterator[str]:
         # NFKD parts letters from their accents and makes full-width characters plain
         plain = unicodedata.normalize("NFKD", read).upper()
         yield from (char for char in plain if char in ALPHABET)
+
+
+def _likeliest(reading: CharacterReading) -> str:
+    """The best alternative inside the alphabet: a dropped character would shift all that follow."""
+    if reading.text.isspace():
+        return ""
+    return next((known for other, _ in reading.alternatives if len(known := _in_alphabet(other)) == 1), "")
 
 
 def _alternatives(reading: CharacterReading, char: str) -> tuple[tuple[str, float], ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 
 from vidence_server.extraction.domain.document import (
@@ -157,13 +157,16 @@ def _of(
     )
 
 
+def _others(values: Iterable[tuple[str, float]], chosen: str) -> tuple[Alternative, ...]:
+    """The values that are not empty and were not chosen."""
+    return tuple(Alternative(value, likely) for value, likely in values if value not in {"", chosen})
+
+
 def _plain(reading: SpanReading) -> ExtractedField:
     """A code or number: its characters without fillers."""
     value = "" if MISSING in reading.text else reading.text.replace("<", "")
-    others = tuple(
-        Alternative(repair.text.replace("<", ""), repair.probability) for repair in reading.candidates
-    )
-    return _of(reading, value, reading.validation, others)
+    others = ((repair.text.replace("<", ""), repair.probability) for repair in reading.candidates)
+    return _of(reading, value, reading.validation, _others(others, value))
 
 
 def _other_countries(reading: SpanReading) -> tuple[Alternative, ...]:
@@ -198,8 +201,7 @@ def _date(reading: SpanReading, today: date) -> ExtractedField:
     candidates = {repair.text: repair.probability for repair in reading.candidates}
     candidates.setdefault(read_as(reading.read, reading.span.characters), _UNLIKELY)
     dates = ((normalise(text, today), probability) for text, probability in candidates.items())
-    others = tuple(Alternative(iso, probability) for iso, probability in dates if iso not in ("", value))
-    return _of(reading, value, validation, others)
+    return _of(reading, value, validation, _others(dates, value))
 
 
 def _optional(reading: SpanReading, taken: int) -> ExtractedField:
@@ -212,7 +214,7 @@ def _optional(reading: SpanReading, taken: int) -> ExtractedField:
     skipped = min(len(reading.text), max(0, taken - 1))
     text = reading.text[skipped:]
     value = "" if MISSING in text else readable(text)
-    others = tuple(Alternative(readable(repair.text), repair.probability) for repair in reading.candidates)
+    others = ((readable(repair.text), repair.probability) for repair in reading.candidates)
     return _field(
         reading.span.key,
         reading.read[skipped:].replace(MISSING, ""),
@@ -220,7 +222,7 @@ def _optional(reading: SpanReading, taken: int) -> ExtractedField:
         reading.glyphs[skipped:],
         reading.validation,
         fixed=reading.corrections,
-        alternatives=others,
+        alternatives=_others(others, value),
     )
 
 

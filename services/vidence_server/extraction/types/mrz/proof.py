@@ -23,6 +23,7 @@ from vidence_server.extraction.types.mrz.repair import (
     corrections,
     read_as,
     repairs,
+    the_one,
 )
 from vidence_server.extraction.types.mrz.score import MISSING, composite_text
 from vidence_server.extraction.types.mrz.zone import Zone
@@ -41,7 +42,7 @@ class SpanReading:
     validation: Validation = NOT_CHECKED
     corrections: tuple[Correction, ...] = ()
     candidates: tuple[Repair, ...] = ()
-    """Several values that satisfy the check digit; none was chosen."""
+    """The values that satisfy the check digit, likeliest first; where one is proven, it is `text`."""
     continued: int = 0
     """Characters of the next field that belong to this one (long document numbers)."""
     digit: str = ""
@@ -64,7 +65,7 @@ class Proof:
 
 
 def prove(zone: Zone, today: date) -> Proof:
-    """Checks every field, repairs what can be proven, then consults the composite digit."""
+    """Checks every field, repairs what can be proven, then lets the composite digit judge."""
     readings = [
         _checked(line, span, today) for _, line in sorted(zone.lines.items()) for span in line.layout.spans
     ]
@@ -72,7 +73,20 @@ def prove(zone: Zone, today: date) -> Proof:
     if composite is None or composite.line not in zone.lines:
         return Proof(tuple(readings), None)
     readings = _settled_by_composite(zone, readings, composite)
-    return Proof(tuple(readings), _composite_validation(zone, readings, composite))
+    whole = _composite_validation(zone, readings, composite)
+    return Proof(tuple(_with_composite(reading, whole, composite) for reading in readings), whole)
+
+
+def _with_composite(reading: SpanReading, whole: Validation | None, composite: CompositeCheck) -> SpanReading:
+    """Optional data that only the composite digit covers (TD1, TD2) shares its verdict."""
+    alone = reading.span.content is Content.OPTIONAL and reading.span.check is None
+    covered = any(
+        line == reading.line.layout.number and start <= reading.span.start < end
+        for line, start, end in composite.parts
+    )
+    if whole is None or not alone or not covered or not reading.read.strip("<"):
+        return reading
+    return replace(reading, validation=whole)
 
 
 def _checked(line: FittedLine, span: Span, today: date) -> SpanReading:
@@ -133,8 +147,10 @@ def _repaired(reading: SpanReading, digit: str, today: date) -> SpanReading:
         span.characters,
         lambda value: agrees(value, digit) and possible(value, span.content, today),
     )
-    if len(found) == 1 and digit.isdigit():
-        return _corrected(reading, found[0].text, digit, CHECK_DIGIT_RULE)
+    proven = the_one(found)
+    reading = replace(reading, candidates=tuple(found))
+    if proven is not None:
+        return _corrected(reading, proven.text, digit, CHECK_DIGIT_RULE)
     shown = read_as(reading.read, span.characters)
     return replace(reading, validation=_verdict(shown, digit), candidates=tuple(found), digit=digit)
 
@@ -145,7 +161,6 @@ def _corrected(reading: SpanReading, text: str, digit: str, proof: str) -> SpanR
         text=text,
         validation=_verdict(text, digit),
         corrections=corrections(reading.read, text, proof),
-        candidates=(),
         digit=digit,
     )
 
@@ -209,24 +224,50 @@ def _composite_validation(
 def _settled_by_composite(
     zone: Zone, readings: list[SpanReading], composite: CompositeCheck
 ) -> list[SpanReading]:
-    """Uses the composite digit where exactly one field is in doubt."""
-    doubtful = [
-        place
-        for place, reading in enumerate(readings)
-        if reading.span.check is not None and reading.validation.verdict is Verdict.INVALID
-    ]
+    """Lets the composite digit judge where exactly one field is in doubt or was repaired."""
+    doubtful = [place for place, reading in enumerate(readings) if _in_doubt(reading)]
     before = _composite_validation(zone, readings, composite)
-    if before is None or not before.actual.isdigit():
-        return readings
-    if len(doubtful) != 1:
+    if before is None or not before.actual.isdigit() or len(doubtful) != 1:
         return readings
     place = doubtful[0]
-    proven = [
-        reading
-        for reading in _explanations(readings[place], before, composite)
-        if _holds(zone, [*readings[:place], reading, *readings[place + 1 :]], composite)
-    ]
-    return [*readings[:place], proven[0], *readings[place + 1 :]] if len(proven) == 1 else readings
+
+    def holds(reading: SpanReading) -> bool:
+        return _holds(zone, [*readings[:place], reading, *readings[place + 1 :]], composite)
+
+    doubted = readings[place]
+    proven = [reading for reading in _candidates(doubted) if holds(reading)]
+    if len(proven) > 1:
+        return readings  # the composite digit cannot choose either
+    if not proven:
+        doubted = _as_read(doubted)
+        before = _composite_validation(zone, [*readings[:place], doubted, *readings[place + 1 :]], composite)
+        misread = before is not None and _digit_misread(doubted, before, composite)
+        proven = [_with_expected_digit(doubted)] if misread else [doubted]
+    return [*readings[:place], proven[0], *readings[place + 1 :]]
+
+
+def _in_doubt(reading: SpanReading) -> bool:
+    repaired = bool(reading.candidates) and reading.candidates[0].exchanged > 0
+    return reading.span.check is not None and (repaired or reading.validation.verdict is Verdict.INVALID)
+
+
+def _candidates(reading: SpanReading) -> Iterator[SpanReading]:
+    for candidate in reading.candidates:
+        yield _corrected(reading, candidate.text, reading.digit, COMPOSITE_RULE)
+
+
+def _as_read(reading: SpanReading) -> SpanReading:
+    """The reading without a repair that the composite digit contradicts."""
+    shown = read_as(reading.read, reading.span.characters)
+    if reading.continued or not reading.digit:
+        return reading
+    return replace(reading, text=reading.read, validation=_verdict(shown, reading.digit), corrections=())
+
+
+def _with_expected_digit(reading: SpanReading) -> SpanReading:
+    """The value as read, with the check digit it should have."""
+    text = read_as(reading.read, reading.span.characters)
+    return _corrected(reading, text, reading.validation.expected, COMPOSITE_RULE)
 
 
 def _holds(zone: Zone, readings: Sequence[SpanReading], composite: CompositeCheck) -> bool:
@@ -234,26 +275,11 @@ def _holds(zone: Zone, readings: Sequence[SpanReading], composite: CompositeChec
     return validation is not None and validation.verdict is Verdict.VALID
 
 
-def _explanations(
-    reading: SpanReading, before: Validation, composite: CompositeCheck
-) -> Iterator[SpanReading]:
-    """How one field may have been misread, so that the composite digit fails or has to choose."""
-    for candidate in reading.candidates:
-        yield _corrected(reading, candidate.text, reading.digit, COMPOSITE_RULE)
-    if not reading.candidates and not reading.continued and _digit_misread(reading, before, composite):
-        yield _corrected(
-            reading,
-            read_as(reading.read, reading.span.characters),
-            reading.validation.expected,
-            COMPOSITE_RULE,
-        )
-
-
 def _digit_misread(reading: SpanReading, before: Validation, composite: CompositeCheck) -> bool:
     """Whether the composite digit proves that the field's check digit, not its value, was misread."""
     expected, actual = reading.validation.expected, reading.validation.actual
     span = reading.span
-    if not actual.isdigit() or span.check is None:
+    if not actual.isdigit() or span.check is None or reading.continued or expected == actual:
         return False
     place = 0
     for line, start, end in composite.parts:

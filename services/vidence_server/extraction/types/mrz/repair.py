@@ -2,7 +2,7 @@
 
 The search is small on purpose: one or two characters are exchanged for what they resemble or what the
 recogniser itself considered. A check digit lets one in ten wrong values through, so every further try makes a
-false proof likelier; where two repairs satisfy the check, neither is made.
+false proof likelier; where two repairs satisfy the check and neither is clearly likelier, none is made.
 """
 
 from __future__ import annotations
@@ -13,14 +13,18 @@ from itertools import combinations, product
 
 from vidence_server.extraction.domain.document import Correction
 from vidence_server.extraction.types.mrz.check_digit import check_digit
-from vidence_server.extraction.types.mrz.confusions import ALIKE, LIKE_FILLER, as_digits
+from vidence_server.extraction.types.mrz.confusions import ALIKE, LIKE_FILLER, USUAL, as_digits
 from vidence_server.extraction.types.mrz.formats import CharacterClass
 from vidence_server.extraction.types.mrz.glyphs import Glyph
 
 CHECK_DIGIT_RULE = "icao9303.check_digit"
 COMPOSITE_RULE = "icao9303.composite_check_digit"
-LEAST_PROBABILITY = 0.02
-"""What the recogniser gives less is no alternative."""
+LEAST_PROBABILITY = 0.01
+"""What the recogniser gives less is no alternative; a character that looks alike has at least this."""
+USUAL_PROBABILITY = 0.1
+"""Of the usual confusions (`confusions.USUAL`), however sure the recogniser is."""
+CLEARLY_LIKELIER = 8.0
+"""How many times likelier than any other a repair must be to be the only explanation."""
 MOST_EXCHANGED = 2
 """Characters exchanged in one field; letters where only digits can be do not count."""
 _MOST_OPTIONS = 4  # per character
@@ -58,7 +62,7 @@ def repairs(
 
     Returns:
         The value itself where it holds; else all that hold with one exchanged character; else with two.
-        Empty where there are none. Likeliest first.
+        Empty where there are none. Likeliest first; `the_one` tells whether the first is proven.
     """
     base = read_as(text, characters)
     if holds(base):
@@ -74,6 +78,15 @@ def repairs(
         if found:
             return sorted(found.values(), key=lambda repair: -repair.probability)
     return []
+
+
+def the_one(found: Sequence[Repair]) -> Repair | None:
+    """The repair that stands alone, or is clearly likelier than all others; None where there is a choice."""
+    if not found:
+        return None
+    if len(found) == 1 or found[0].probability >= CLEARLY_LIKELIER * found[1].probability:
+        return found[0]
+    return None
 
 
 def corrections(read: str, corrected: str, proof: str) -> tuple[Correction, ...]:
@@ -128,7 +141,8 @@ def _options(
     }
     if characters is not CharacterClass.DIGIT:
         for other in ALIKE.get(now, ""):
-            likely.setdefault(other, LEAST_PROBABILITY)
+            floor = USUAL_PROBABILITY if (now, other) in USUAL else LEAST_PROBABILITY
+            likely[other] = max(floor, likely.get(other, 0.0))
         if now in LIKE_FILLER and not text[place + 1 :].strip("<"):
             likely.setdefault("<", LEAST_PROBABILITY)
     allowed = {

@@ -16,6 +16,7 @@ MOST_LOWER_CASE = 0.25
 MOST_FOREIGN = 0.2
 _SAME_ROW = 0.5  # of the height: centres closer than this lie on one row
 _MOST_OVERLAP = 0.3  # of the narrower piece: more means the same place was read twice
+_NEXT_ROW = 4.0  # heights: rows of a zone follow each other closer than this
 _NARROWEST_REGION = 2.0  # width in heights: about three characters of a zone
 
 
@@ -75,22 +76,32 @@ def zone_order(regions: Sequence[TextRegion]) -> list[int]:
     A zone's rows are the longest and lowest of a document, and lie in parallel, equally long, one close under
     the other.
     """
-    quads = [region.quad for region in regions]
-    wide = [
-        place for place, quad in enumerate(quads) if quad.width >= _NARROWEST_REGION * max(1.0, quad.height)
-    ]
+    shapes = [_Shape(index, region.quad) for index, region in enumerate(regions)]
+    wide = [shape for shape in shapes if shape.width >= _NARROWEST_REGION * max(1.0, shape.height)]
     if not wide:
         return []
-    longest = max(quads[place].width for place in wide)
-    top = min(quad.centre.y for quad in quads)
-    depth = max(1.0, max(quad.centre.y for quad in quads) - top)
+    longest = max(shape.width for shape in wide)
+    top = min(shape.centre.y for shape in shapes)
+    depth = max(1.0, max(shape.centre.y for shape in shapes) - top)
 
-    def promise(place: int) -> float:
-        quad = quads[place]
-        twin = any(_stacked(quad, quads[other]) for other in wide if other != place)
-        return quad.width / longest + 0.5 * (quad.centre.y - top) / depth + (0.5 if twin else 0.0)
+    def promise(shape: _Shape) -> float:
+        twin = any(_stacked(shape, other) for other in wide if other is not shape)
+        return shape.width / longest + 0.5 * (shape.centre.y - top) / depth + (0.5 if twin else 0.0)
 
-    return sorted(wide, key=promise, reverse=True)
+    return [shape.index for shape in sorted(wide, key=promise, reverse=True)]
+
+
+class _Shape:
+    """A region's measures, taken once: every region is compared with every other."""
+
+    __slots__ = ("centre", "height", "index", "quad", "width")
+
+    def __init__(self, index: int, quad: Quad) -> None:
+        self.index = index
+        self.quad = quad
+        self.width = quad.width
+        self.height = quad.height
+        self.centre = quad.centre
 
 
 def _direction(quad: Quad) -> tuple[float, float]:
@@ -126,13 +137,16 @@ def _side_by_side(one: Piece, other: Piece) -> bool:
     return overlap <= _MOST_OVERLAP * narrower.width
 
 
-def _stacked(one: Quad, other: Quad) -> bool:
+def _stacked(one: _Shape, other: _Shape) -> bool:
     """Whether two regions lie one under the other like rows of a zone."""
+    if min(one.width, other.width) < 0.8 * max(one.width, other.width):
+        return False
     height = (one.height + other.height) / 2
-    apart = abs(distance_down(one, other))
-    alike = min(one.width, other.width) >= 0.8 * max(one.width, other.width)
-    aligned = abs(_along(one, other.centre)) <= 0.2 * one.width
-    return alike and aligned and 0.7 * height <= apart <= 4 * height
+    if one.centre.distance(other.centre) > _NEXT_ROW * height + 0.2 * one.width:
+        return False
+    apart = abs(distance_down(one.quad, other.quad))
+    aligned = abs(_along(one.quad, other.centre)) <= 0.2 * one.width
+    return aligned and 0.7 * height <= apart <= _NEXT_ROW * height
 
 
 def _joined(group: Sequence[Piece]) -> Row:

@@ -16,6 +16,7 @@ STRONG_SCORE = 2.0
 _NO_FILLER = -1.0
 _LEAST_DIGITS = 0.6  # share of the places for digits that hold them; a letter that resembles one counts half
 _NO_DIGITS = -2.0
+_WRONG_CODE = -1.0
 
 
 def line_score(text: str, layout: LineLayout, mrz_format: MrzFormat) -> float:
@@ -66,17 +67,18 @@ def _span_points(text: str, span: Span, mrz_format: MrzFormat) -> float:
 
 def _code_points(value: str, mrz_format: MrzFormat) -> float:
     first, second = as_letters(value[0]), value[1]
-    return (1.0 if first in mrz_format.codes else 0.0) + (0.1 if second.isalpha() or second == "<" else 0.0)
+    points = 1.0 if first in mrz_format.codes else _WRONG_CODE
+    return points + (0.1 if second.isalpha() or second == "<" else 0.0)
 
 
 def _name_points(value: str) -> float:
     body = value.rstrip("<" + MISSING)
     if not body or not body.strip("<"):
         return 0.0
-    letters = sum(char.isalpha() for char in body) / len(body)
     digits = sum(char.isdigit() for char in body)
-    points = 0.5 * ("<<" in body.lstrip("<")) + 0.25 * (digits == 0) + 0.25 * (letters > 0.6)
-    return points + 0.25 * (value.endswith("<<"))
+    unlike = sum(char.isdigit() for char in as_letters(body))  # digits that resemble no letter
+    points = 0.5 * ("<<" in body.lstrip("<")) + 0.25 * (digits == 0)
+    return points + 0.25 * (unlike <= 1) + 0.25 * value.endswith("<<")
 
 
 def _check_holds(text: str, span: Span) -> bool:

@@ -1,0 +1,60 @@
+"""Our own pipeline in this process, put together as the server puts it together."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+
+from vidence_server.core.clock import SystemClock
+from vidence_server.core.ids import IdFactory
+from vidence_server.extraction.app import MODELS, build_service
+from vidence_server.extraction.domain.document import Document
+from vidence_server.extraction.domain.events import ExtractionComplete
+from vidence_server.extraction.service import ExtractionRequest, ExtractionService
+from vidence_server.extraction.settings import ExtractionSettings
+from vidence_server.inference.engine import Engine, EngineSettings
+from vidence_server.runtime.logs import configure_logs
+from vidence_server.runtime.settings import LogSettings
+from vidence_server.suite import InferenceSettings, load_sessions
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """The extraction service without a transport."""
+
+    service: ExtractionService
+    engine: Engine
+
+    async def read(self, content: bytes, document_type: str = "") -> Document:
+        """Reads one picture to the end; raises `DomainError`."""
+        request = ExtractionRequest(content, document_type)
+        async with aclosing(self.service.extract(request)) as events:
+            async for event in events:
+                if isinstance(event, ExtractionComplete):
+                    return event.document
+        raise AssertionError("an extraction ends with ExtractionComplete or an error")
+
+    def session_seconds(self) -> float:
+        """Seconds that all model runs took so far, summed over the workers."""
+        return sum(step.run_s_sum for step in self.engine.statistics().models.values())
+
+    def call_seconds(self) -> float:
+        """Seconds of everything else in the workers: decode, crops, decoding of outputs."""
+        return sum(step.run_s_sum for step in self.engine.statistics().calls.values())
+
+
+@asynccontextmanager
+async def open_pipeline() -> AsyncIterator[Pipeline]:
+    """Loads the models with their default settings and warms them up; raises `DomainError`."""
+    configure_logs(LogSettings(level="warning"), sys.stderr)
+    clock = SystemClock()
+    sessions = await asyncio.to_thread(load_sessions, InferenceSettings(), MODELS)
+    async with Engine(sessions, EngineSettings(), clock) as engine:
+        await engine.warm_up()
+        service = build_service(
+            ExtractionSettings(), engine=engine, sessions=sessions, clock=clock, ids=IdFactory(clock)
+        )
+        yield Pipeline(service, engine)

@@ -1,0 +1,48 @@
+"""Tables in Markdown, and floors that a result must reach."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """A figure that must be reached; NaN reaches nothing."""
+
+    name: str
+    value: float
+    limit: float
+    at_most: bool = False
+    """Whether `limit` is the most allowed instead of the least."""
+
+    @property
+    def reached(self) -> bool:
+        """Whether the value is on the right side of the limit; being equal to it is enough."""
+        return self.value <= self.limit if self.at_most else self.value >= self.limit
+
+    def __str__(self) -> str:
+        sign = "≤" if self.at_most else "≥"
+        return (
+            f"{'PASS' if self.reached else 'FAIL'}  {self.name}: {self.value:.4g} ({sign} {self.limit:.4g})"
+        )
+
+
+def table(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:
+    """A Markdown table with columns as wide as their widest cell; the first is text, the others numbers."""
+    grid = [list(head), *(list(row) for row in body)]
+    widths = [max(3, *(len(row[column]) for row in grid)) for column in range(len(head))]
+    rule = ["-" * widths[0], *(f"{'-' * (width - 1)}:" for width in widths[1:])]
+    lines = [
+        [
+            row[0].ljust(widths[0]),
+            *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)),
+        ]
+        for row in grid
+    ]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (lines[0], rule, *lines[1:]))
+
+
+def bullets(facts: Mapping[str, str]) -> str:
+    """Facts about a run as a list."""
+    return "\n".join(f"- {name}: {value}" for name, value in facts.items())

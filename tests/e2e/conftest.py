@@ -1,0 +1,41 @@
+"""A real suite, once per session and worker, and the samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from e2e_suite import LiveSuite, start_suite, stop_suite
+
+SAMPLES = Path(__file__).resolve().parents[2] / "examples" / "samples"
+
+
+@pytest.fixture(scope="session")
+def suite() -> Iterator[LiveSuite]:
+    live = start_suite()
+    yield live
+    stop_suite(live)
+
+
+@pytest.fixture(scope="session")
+def strict_suite() -> Iterator[LiveSuite]:
+    """A suite with the limits that the bad files of `fakes.bad_files` break."""
+    limits = {
+        "VIDENCE_EXTRACTION__MAX_IMAGE_BYTES": "200000",
+        "VIDENCE_EXTRACTION__MAX_IMAGE_PIXELS": "1000000",
+    }
+    live = start_suite(environ=limits)
+    yield live
+    stop_suite(live)
+
+
+@pytest.fixture(scope="session")
+def passport() -> bytes:
+    return (SAMPLES / "passport.jpg").read_bytes()
+
+
+@pytest.fixture(scope="session")
+def page() -> bytes:
+    return (SAMPLES / "page.png").read_bytes()
