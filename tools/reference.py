@@ -99,8 +99,8 @@ def metrics_page() -> str:
             rows.append(f"| `{family.name}{suffix}` | {family.type} | {family.documentation} |")
     text = (
         "Served at `http://127.0.0.1:9464/metrics` (settings `metrics.*`). Beside these, every component's "
-        "statistics: `vidence_engine_…` (queues, waiting and running per model and step, cancelled, rejected), "
-        "`vidence_server_…`, `vidence_result_streams_…`.\n"
+        "statistics: `vidence_engine_…` (per model and step: queued, running, completed, cancelled, "
+        "rejected, waiting and running time), `vidence_server_…`, `vidence_result_streams_…`.\n"
     )
     return (
         "\n".join(["# Metrics\n", NOTE, text, "| name | type | what |\n|---|---|---|", *sorted(rows)]) + "\n"

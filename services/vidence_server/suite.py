@@ -27,7 +27,13 @@ from vidence_server.runtime.logs import configure_logs
 from vidence_server.runtime.metrics import Metrics
 from vidence_server.runtime.metrics_server import MetricsServer
 from vidence_server.runtime.server import RpcServer
-from vidence_server.runtime.settings import LogSettings, MetricsSettings, Section, ServerSettings
+from vidence_server.runtime.settings import (
+    LogSettings,
+    MetricsSettings,
+    Section,
+    ServerSettings,
+    load_settings,
+)
 
 SERVICES = ("extraction",)
 """Services that `vidence serve` can start, by name; `all` means each of them."""
@@ -125,10 +131,14 @@ async def open_suite(settings: SuiteSettings, services: Iterable[str] = SERVICES
 
 
 @asynccontextmanager
-async def embedded_suite(settings: SuiteSettings | None = None) -> AsyncIterator[str]:
-    """The suite on a socket file of its own, ready for calls; yields the address."""
+async def embedded_suite(environ: Mapping[str, str]) -> AsyncIterator[str]:
+    """The suite on a socket file of its own, ready for calls; yields the address.
+
+    Raises:
+        DomainError: as `open_suite`.
+    """
+    settings = load_settings(SuiteSettings, config=None, environ=environ)
     configure_logs(LogSettings(level="warning"), sys.stderr)
-    settings = settings or SuiteSettings()
     with tempfile.TemporaryDirectory(prefix="vidence-") as folder:
         own = {
             "server": settings.server.model_copy(update={"host": f"unix:{folder}/suite.sock"}),

@@ -11,10 +11,10 @@ from random import Random
 
 import grpc
 import pytest
+from fakes.bad_files import CASES, Case
 from PIL import Image
 
 from e2e_suite import LiveSuite
-from fakes.bad_files import CASES, Case
 from rendering.documents import render_document
 from rendering.pages import render_page
 from rendering.people import random_person
@@ -147,7 +147,7 @@ async def test_a_bad_file_ends_the_stream_with_its_reason(strict_suite: LiveSuit
         recorded: list[pb.ExtractDocumentResponse] = []
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             async for message in pb_grpc.ExtractionServiceStub(channel).ExtractDocument(request):
-                recorded.append(message)  # noqa: PERF401 - what came before the failure counts
+                recorded.append(message)
     assert check_result_stream(recorded) == []
     assert [message.WhichOneof("payload") for message in recorded] == ["connected", "extraction_failed"]
     assert recorded[-1].extraction_failed.status.code == caught.value.code().value[0]

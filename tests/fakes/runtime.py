@@ -13,13 +13,13 @@ from typing import Any, TypeVar
 
 import grpc
 import structlog
-from fakes.extraction_servicer import EXTRACTION_ID, NUMBER, Payload, complete, progress, responses, start
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import Message
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
+from fakes.extraction_servicer import EXTRACTION_ID, NUMBER, Payload, complete, progress, responses, start
 from vidence.extraction.v1 import document_pb2 as document
 from vidence.extraction.v1 import extraction_service_pb2 as pb
 from vidence.extraction.v1 import extraction_service_pb2_grpc as pb_grpc

@@ -8,6 +8,7 @@ from random import Random
 
 import numpy as np
 from PIL import Image, ImageFilter
+
 from rendering.drawing import DESK
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from PIL import Image, ImageDraw
+
 from rendering.drawing import INK, Paper, blank, draw_label, draw_portrait, draw_zone, on_desk
 from rendering.fonts import label_font
 from rendering.people import Person

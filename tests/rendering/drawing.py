@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import pi, sin
 
 from PIL import Image, ImageDraw, ImageFilter
+
 from rendering.fonts import label_font, zone_font
 
 Colour = tuple[int, int, int]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from PIL import Image, ImageDraw
+
 from rendering.fonts import label_font
 
 _SIZE = (1240, 1000)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import sys
 from collections.abc import AsyncIterator
 
 import grpc
 import pytest
+
 from fakes.extraction_servicer import complete, responses, start
 from fakes.runtime import (
+    PATIENCE_S,
     SERVICE,
     Response,
     Work,
@@ -21,7 +25,6 @@ from fakes.runtime import (
     retry_info,
     soon,
 )
-
 from vidence.extraction.v1 import extraction_service_pb2 as pb
 from vidence.extraction.v1 import extraction_service_pb2_grpc as pb_grpc
 from vidence_client.conformance import check_result_stream
@@ -226,3 +229,56 @@ async def test_streams_are_counted_and_logged() -> None:
     (closed,) = logs.of("stream closed")
     assert opened["connection_id"] == closed["connection_id"] == connection_id
     assert (closed["reason"], closed["sent"]) == ("COMPLETE", len(seen.messages))
+
+
+@pytest.mark.requirement("R-ST6")
+async def test_a_drain_is_not_held_up_by_a_client_that_does_not_read() -> None:
+    closed = asyncio.Event()
+
+    async def flood(request: pb.ExtractDocumentRequest) -> AsyncIterator[Response]:
+        big = pb.ExtractionStart(extraction_id="ext_" + "x" * 60_000, image_size=start().image_size)
+        try:
+            while True:
+                yield Response(extraction_start=big)
+        finally:
+            closed.set()
+
+    async with extraction_server(flood, stream_buffer=2) as running:
+        call = running.extraction.ExtractDocument(REQUEST)
+        await call.read()
+        await eventually(lambda: running.server.result_streams.statistics().buffered == 2)
+        await asyncio.wait_for(running.server.drain(0), PATIENCE_S)
+        await soon(closed)
+        await until_empty(running.server)
+
+
+FROZEN_CLIENT = """
+import sys
+import grpc
+from vidence.extraction.v1 import extraction_service_pb2 as pb
+from vidence.extraction.v1 import extraction_service_pb2_grpc as pb_grpc
+
+channel = grpc.insecure_channel(sys.argv[1])
+for message in pb_grpc.ExtractionServiceStub(channel).ExtractDocument(pb.ExtractDocumentRequest()):
+    print(message.sequence, flush=True)
+"""
+
+
+@pytest.mark.requirement("R-ST7")
+@pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL], ids=["frozen", "killed"])
+async def test_a_client_process_that_stops_or_dies_is_found_and_its_work_ends(number: signal.Signals) -> None:
+    work = Work()
+    async with extraction_server(work, keepalive_time_s=1, keepalive_timeout_s=1) as running:
+        client = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", FROZEN_CLIENT, running.server.address, stdout=asyncio.subprocess.PIPE
+        )
+        try:
+            assert client.stdout is not None
+            assert await asyncio.wait_for(client.stdout.readline(), PATIENCE_S) == b"1\n"
+            client.send_signal(number)
+            await soon(work.closed)
+            await until_empty(running.server)
+        finally:
+            if client.returncode is None:
+                client.kill()
+            await client.communicate()

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import grpc
 import pytest
+
 from fakes.extraction_servicer import NUMBER, complete, progress, responses, start
 from fakes.runtime import (
     Response,
@@ -17,7 +18,6 @@ from fakes.runtime import (
     record,
     retry_info,
 )
-
 from vidence.extraction.v1 import extraction_service_pb2 as pb
 from vidence_client.conformance import check_result_stream
 from vidence_server.core.errors import DomainError, Reason

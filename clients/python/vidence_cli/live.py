@@ -59,11 +59,13 @@ class LiveReport:
                 state.take(message, self._monotonic())
 
         view = _GrowingView(state)
-        with Live(view, console=self._console, refresh_per_second=REFRESH_HZ):
+        with Live(view, console=self._console, refresh_per_second=REFRESH_HZ) as live:
             try:
                 yield take
             finally:
                 view.growing = False
+                # an empty view of a file that failed would say that it is still being read
+                live.transient = not (state.complete or state.fields)
 
     def failed(self, name: str, why: str) -> None:
         """Tells that a file could not be read."""

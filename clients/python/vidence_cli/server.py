@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from click.core import ParameterSource
 
 from vidence_cli.extras import missing_extra
 from vidence_client import DEFAULT_ADDRESS, Client
+from vidence_server.core.errors import DomainError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -59,14 +61,24 @@ async def connect(choice: ServerChoice) -> AsyncIterator[Client]:
     async with AsyncExitStack() as stack:
         address = choice.address
         if choice.embedded:
-            address = await stack.enter_async_context(_embedded_suite())
+            address = await _start_embedded(stack)
         yield await stack.enter_async_context(Client(address))
 
 
-def _embedded_suite() -> Any:
-    """Makes the suite's context manager; imported here, because a client needs no server."""
+async def _start_embedded(stack: AsyncExitStack) -> str:
+    """Starts the suite until `stack` closes and returns its address.
+
+    Raises:
+        click.UsageError: The server is not installed.
+        click.ClickException: It cannot start: models or settings are missing or wrong.
+    """
     try:
-        suite = import_module("vidence_server.suite")
+        # imported here and by name: a client needs no server
+        suite: Any = import_module("vidence_server.suite")
     except ImportError as error:
         raise click.UsageError(f"--embedded: {missing_extra(error)}") from error
-    return suite.embedded_suite()
+    try:
+        address: str = await stack.enter_async_context(suite.embedded_suite(os.environ))
+    except DomainError as error:
+        raise click.ClickException(f"{error.reason}: {error.message}") from error
+    return address

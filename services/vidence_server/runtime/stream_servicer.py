@@ -18,6 +18,7 @@ import grpc
 import structlog
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc.status_pb2 import Status
+from prometheus_client import Counter
 
 from vidence.stream.v1.stream_control_pb2 import Connected, Heartbeat
 from vidence_server.core.clock import Clock
@@ -28,6 +29,7 @@ from vidence_server.runtime.metrics import StreamMetrics
 from vidence_server.runtime.rpc import Method, Rpc, current_rpc
 from vidence_server.runtime.settings import ServerSettings
 from vidence_server.runtime.status import defect, domain_error_of, to_duration, to_status
+from vidence_server.runtime.stream_source import SourceRun
 
 # After the grace of a drain, streams get this long to write that they failed.
 _LAST_WORDS_S = 1.0
@@ -67,10 +69,6 @@ class StreamStatistics:
     """Messages made and not yet written, over all streams."""
 
 
-class SourceContractError(Exception):
-    """A source broke its contract: it ended without a terminal message, or went on after one."""
-
-
 @dataclass(slots=True, eq=False)
 class _Stream(Generic[R]):
     """One open stream."""
@@ -80,10 +78,11 @@ class _Stream(Generic[R]):
     connection_id: str
     opened_s: float
     emit_time: datetime
+    sent_counter: Counter
+    heartbeat_counter: Counter
     sent: int = 0
     heartbeats: int = 0
     reason: str = ""
-    pump_started: bool = False
 
 
 class ResultStreams:
@@ -134,24 +133,15 @@ class ResultStreams:
         """
         period_s = heartbeat_period_s or self._settings.heartbeat_period_s
         stream: _Stream[R] = self._opened(period_s)
-        pump = asyncio.create_task(_pump(source, stream), name=f"source of {stream.connection_id}")
+        run = SourceRun(source, stream.box, envelope.is_terminal, name=f"source of {stream.connection_id}")
         try:
             yield self._stamped(stream, envelope.connected(self._connected(stream, period_s)))
-            terminal: R | None = None
             while (message := await stream.box.take()) is not Signal.END:
                 if message is Signal.QUIET:
                     stream.heartbeats += 1
-                    yield self._stamped(stream, envelope.heartbeat(Heartbeat()))
-                elif terminal is not None:
-                    raise SourceContractError("message after the terminal message")
-                elif envelope.is_terminal(message):
-                    # Held until the source has ended, so that nothing can follow it.
-                    terminal = message
-                else:
-                    yield self._stamped(stream, message)
-            if terminal is None:
-                raise SourceContractError("no terminal message")
-            yield self._stamped(stream, terminal)
+                    stream.heartbeat_counter.inc()
+                    message = envelope.heartbeat(Heartbeat())
+                yield self._stamped(stream, message)
             stream.reason = "COMPLETE"
         except Exception as error:  # noqa: BLE001  # whatever a source raises must reach the client as a message
             failure = self._failure(stream, error)
@@ -159,7 +149,7 @@ class ResultStreams:
             stream.reason = failure.reason
             raise failure from None
         finally:
-            await self._close(stream, pump, source, context)
+            await self._close(stream, run, context)
 
     async def drain(self, grace_s: float) -> None:
         """Opens no more streams, waits up to `grace_s` seconds, then fails those that are left: DRAINING."""
@@ -178,17 +168,20 @@ class ResultStreams:
         if self._draining:
             raise self._draining_error()
         rpc = current_rpc() or Rpc(Method("", "", request_streaming=False, response_streaming=True), "")
+        method = (rpc.method.service, rpc.method.name)
         stream: _Stream[Any] = _Stream(
             rpc=rpc,
             box=HandOver(capacity=self._settings.stream_buffer, period_s=period_s, clock=self._clock),
             connection_id=self._ids.new("con"),
             opened_s=self._clock.monotonic(),
             emit_time=self._clock.now(),
+            sent_counter=self._metrics.sent.labels(*method),
+            heartbeat_counter=self._metrics.heartbeats.labels(*method),
         )
         self._open.add(stream)
         self._empty.clear()
-        self._metrics.opened.labels(rpc.method.service, rpc.method.name).inc()
-        self._metrics.open.labels(rpc.method.service, rpc.method.name).inc()
+        self._metrics.opened.labels(*method).inc()
+        self._metrics.open.labels(*method).inc()
         self._log.info("stream opened", method=rpc.method.name, connection_id=stream.connection_id)
         return stream
 
@@ -203,6 +196,7 @@ class ResultStreams:
         now = max(stream.emit_time, self._clock.now())
         stream.emit_time = now
         stream.sent += 1
+        stream.sent_counter.inc()
         message.sequence = stream.sent
         message.emit_time.seconds = int(now.timestamp())
         message.emit_time.nanos = now.microsecond * 1000
@@ -221,19 +215,11 @@ class ResultStreams:
         )
 
     async def _close(
-        self,
-        stream: _Stream[R],
-        pump: asyncio.Task[None],
-        source: AsyncIterator[R],
-        context: grpc.aio.ServicerContext[Any, Any],
+        self, stream: _Stream[R], run: SourceRun[R], context: grpc.aio.ServicerContext[Any, Any]
     ) -> None:
         stream.box.close()
         try:
-            pump.cancel()
-            # `wait` neither raises what the task raised nor cancels it when this task is cancelled once more.
-            await asyncio.wait({pump})
-            if not stream.pump_started:
-                await _close_source(source)
+            await run.stop()
         finally:
             self._closed(stream, stream.reason or _reason_of_silence(context))
 
@@ -245,8 +231,6 @@ class ResultStreams:
             self._empty.set()
         self._metrics.open.labels(*method).dec()
         self._metrics.closed.labels(*method, reason).inc()
-        self._metrics.sent.labels(*method).inc(stream.sent)
-        self._metrics.heartbeats.labels(*method).inc(stream.heartbeats)
         self._metrics.duration.labels(*method).observe(duration_s)
         self._log.info(
             "stream closed",
@@ -262,32 +246,6 @@ class ResultStreams:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._empty.wait()
-
-
-async def _pump(source: AsyncIterator[R], stream: _Stream[R]) -> None:
-    """Runs a source to its end, into the stream's box. Never raises but by cancellation."""
-    stream.pump_started = True
-    error: BaseException | None = None
-    try:
-        try:
-            async for message in source:
-                await stream.box.put(message)
-        finally:
-            await _close_source(source)
-    except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise
-        error = DomainError(Reason.CANCELLED, "The work was cancelled by the server.")
-    except Exception as raised:  # noqa: BLE001  # the writer decides what it means
-        error = raised
-    stream.box.end(error)
-
-
-async def _close_source(source: AsyncIterator[Any]) -> None:
-    aclose = getattr(source, "aclose", None)
-    if aclose is not None:
-        await aclose()
 
 
 def _reason_of_silence(context: grpc.aio.ServicerContext[Any, Any]) -> str:

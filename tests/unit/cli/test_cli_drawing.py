@@ -6,9 +6,9 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from fakes import extraction_servicer as fake
 from PIL import Image
 
+from fakes import extraction_servicer as fake
 from vidence.extraction.v1 import document_pb2 as document
 from vidence_cli.drawing import DrawingError, draw_fields
 

@@ -9,21 +9,22 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from fakes import extraction_servicer as fake
 from google.protobuf import json_format
 from PIL import Image
 
+from fakes import extraction_servicer as fake
 from vidence.extraction.v1 import extraction_service_pb2 as service
 from vidence_cli.exit_codes import ExitCode
 from vidence_cli.main import main
 from vidence_client.conformance import check_result_stream
+from vidence_server.core.errors import DomainError, Reason
 
 PROGRAM = [sys.executable, "-m", "vidence_cli"]
 
@@ -176,6 +177,20 @@ def test_an_embedded_server_lives_as_long_as_the_command(
     result = runner.invoke(main, ["extract", str(picture), "--embedded"])
     assert result.exit_code == ExitCode.FINE
     assert events == ["started", "stopped"]
+
+
+def test_an_embedded_server_that_cannot_start_says_why(
+    picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def embedded_suite() -> AbstractAsyncContextManager[str]:
+        raise DomainError(Reason.MODEL_MISSING, "No weights here; `vidence models pull` fetches them.")
+
+    suite = ModuleType("vidence_server.suite")
+    suite.__dict__["embedded_suite"] = embedded_suite
+    monkeypatch.setitem(sys.modules, "vidence_server.suite", suite)
+    result = CliRunner().invoke(main, ["extract", str(picture), "--embedded"])
+    assert result.exit_code == ExitCode.FAILED
+    assert "MODEL_MISSING: No weights here" in result.stderr
 
 
 def test_embedded_without_the_server_names_the_extra(picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:

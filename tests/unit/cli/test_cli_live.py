@@ -6,14 +6,15 @@ import io
 from collections.abc import Iterator
 
 import pytest
-from fakes import extraction_servicer as fake
 from rich.console import Console, RenderableType
 
+from fakes import extraction_servicer as fake
 from vidence.extraction.v1 import document_pb2 as document
 from vidence.extraction.v1 import extraction_service_pb2 as service
 from vidence_cli.live import LiveReport, plain, render
 from vidence_cli.reading import Reading
 from vidence_cli.types import table_of_types
+from vidence_client import VidenceError
 
 pytestmark = pytest.mark.requirement("R-EX1")
 
@@ -142,6 +143,17 @@ def test_the_live_view_leaves_the_whole_reading_behind() -> None:
     assert all(f"line {index}" in shown for index in range(1, 31))
     assert "30 fields in " in shown
     assert errors.getvalue() == "✗ bad.jpg: IMAGE_CORRUPT: The image is truncated.\n"
+
+
+def test_a_reading_that_failed_at_once_leaves_no_view_behind() -> None:
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=90, height=10, color_system=None)
+    error = VidenceError.from_status(fake.CORRUPT)
+    report = LiveReport(console, console, monotonic=Clock())
+    with pytest.raises(VidenceError), report.reading("bad.jpg"):
+        raise error
+    last = screen.getvalue().rpartition("detecting")[2]
+    assert "\x1b[2K" in last  # the line is erased
 
 
 def test_the_types_are_a_table_for_a_person() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from fakes import extraction_servicer as fake
 
+from fakes import extraction_servicer as fake
 from vidence.extraction.v1 import extraction_service_pb2 as service
 from vidence.stream.v1.stream_control_pb2 import Heartbeat
 from vidence_client.conformance import Response, Violation, check_isolated, check_result_stream

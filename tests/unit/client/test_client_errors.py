@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import grpc
 import pytest
-from fakes import extraction_servicer as fake
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc.error_details_pb2 import RequestInfo
 from google.rpc.status_pb2 import Status
 
+from fakes import extraction_servicer as fake
 from vidence_client import FieldViolation, ServerUnreachable, VidenceError
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import grpc
 import pytest
-from fakes import extraction_servicer as fake
 
+from fakes import extraction_servicer as fake
 from vidence.extraction.v1 import extraction_service_pb2 as service
 from vidence_client import Client, ClientReason, RetryPolicy, ServerUnreachable, VidenceError
 from vidence_client.channel import MESSAGE_LIMIT_BYTES
@@ -26,7 +26,7 @@ async def read_all(servicer: fake.ScriptedExtraction) -> tuple[list[Response], V
         try:
             async with client.extraction.extract(b"picture") as stream:
                 async for message in stream:
-                    messages.append(message)  # noqa: PERF401 - kept also where the stream fails
+                    messages.append(message)
         except VidenceError as error:
             return messages, error
     return messages, None

@@ -6,10 +6,10 @@ import random
 
 import grpc
 import pytest
-from fakes import extraction_servicer as fake
 from hypothesis import given
 from hypothesis import strategies as some
 
+from fakes import extraction_servicer as fake
 from vidence_client import RetryPolicy, ServerUnreachable, VidenceError
 from vidence_client.channel import Channel
 from vidence_client.extraction import ExtractionClient

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from fakes import extraction_servicer as fake
 
+from fakes import extraction_servicer as fake
 from vidence_client import ServerUnreachable, VidenceError, sync
 from vidence_client.extraction import Response
 

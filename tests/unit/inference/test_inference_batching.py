@@ -6,11 +6,11 @@ import asyncio
 
 import numpy as np
 import pytest
-from fakes.inference import MODEL, FakeSession, Gate, eventually, of
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from fakes.inference import MODEL, FakeSession, Gate, eventually, of
 from vidence_server.core.clock import SystemClock
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.inference.batching import split, stack

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from fakes.inference import FakeDownloader
 
+from fakes.inference import FakeDownloader
 from vidence_server.inference import commands
 
 pytestmark = pytest.mark.requirement("R-OP7")

@@ -11,8 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from fakes.inference import model_spec
 
+from fakes.inference import model_spec
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.inference import pull as pull_module
 from vidence_server.inference.download import ClientDownloader, last_line, npm_command, pip_command

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from fakes.inference import (
     MODEL,
     FakeSession,
@@ -20,7 +21,6 @@ from fakes.inference import (
     started,
     x,
 )
-
 from vidence_server.core.clock import SystemClock
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.inference.engine import Engine, EngineSettings, Priority, available_cores

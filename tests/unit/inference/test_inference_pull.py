@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fakes.inference import FakeDownloader, model_spec
 
+from fakes.inference import FakeDownloader, model_spec
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.inference.pull import PullResult, PullState, pull
 from vidence_server.inference.registry import (

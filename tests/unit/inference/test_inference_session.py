@@ -12,10 +12,10 @@ import onnx
 import onnxruntime as ort
 import pytest
 import structlog
-from fakes.inference import PATIENCE_S, eventually, model_spec
 from onnx import TensorProto, helper, numpy_helper
 from structlog.testing import capture_logs
 
+from fakes.inference import PATIENCE_S, eventually, model_spec
 from vidence_server.core.clock import SystemClock
 from vidence_server.core.deadline import Deadline
 from vidence_server.core.errors import DomainError, Reason

@@ -3,8 +3,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from fakes.inference import TurnableClock
 
+from fakes.inference import TurnableClock
 from vidence_server.runtime.hand_over import HandOver, Signal
 
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-import textwrap
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,14 +10,15 @@ from pathlib import Path
 
 import grpc
 import pytest
+
 from fakes.extraction_servicer import complete
 from fakes.runtime import PATIENCE_S, extraction_server, open_work, record
-
 from vidence.extraction.v1 import extraction_service_pb2 as pb
 from vidence.extraction.v1 import extraction_service_pb2_grpc as pb_grpc
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.runtime.lifecycle import serve_until_signal
 
+TESTS = Path(__file__).resolve().parents[2]
 PROGRAM = """
 import asyncio
 import sys
@@ -50,9 +50,8 @@ uvloop.run(main())
 @asynccontextmanager
 async def process(drain_grace_s: float) -> AsyncIterator[tuple[Process, str]]:
     """A server in a process of its own, and its address."""
-    tests = str(Path(__file__).resolve().parents[2])
     started = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", textwrap.dedent(PROGRAM), tests, str(drain_grace_s), stdout=PIPE, stderr=PIPE
+        sys.executable, "-c", PROGRAM, str(TESTS), str(drain_grace_s), stdout=PIPE, stderr=PIPE
     )
     try:
         assert started.stdout is not None

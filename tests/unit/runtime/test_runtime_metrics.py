@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pytest
-from fakes.runtime import extraction_server, open_work, record
 from prometheus_client.parser import text_string_to_metric_families
 
+from fakes.runtime import extraction_server, open_work, record
 from vidence.extraction.v1 import extraction_service_pb2 as pb
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.runtime.metrics import Metrics

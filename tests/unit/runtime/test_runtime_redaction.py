@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import structlog
-from fakes.runtime import captured_logs
 
+from fakes.runtime import captured_logs
 from vidence.extraction.v1 import extraction_service_pb2 as pb
 from vidence_server.runtime.redaction import first_line, harmless, harmless_traceback
 

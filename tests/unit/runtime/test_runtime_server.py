@@ -8,6 +8,9 @@ from typing import Any
 
 import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
 from fakes.extraction_servicer import duration
 from fakes.runtime import (
     SERVICE,
@@ -22,9 +25,6 @@ from fakes.runtime import (
     running_server,
     status_of,
 )
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
-
 from vidence.extraction.v1 import extraction_service_pb2 as pb
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.runtime.server import AddServicer, RpcServer

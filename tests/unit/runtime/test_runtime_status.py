@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import grpc
 import pytest
-from fakes.runtime import bad_request, error_info, retry_info
 
+from fakes.runtime import bad_request, error_info, retry_info
 from vidence_server.core.errors import KIND_OF_REASON, DomainError, FieldViolation, Reason
 from vidence_server.runtime.status import defect, domain_error_of, to_status, trailing_metadata
 

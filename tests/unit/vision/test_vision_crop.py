@@ -5,10 +5,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from fakes.vision import box, turned
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fakes.vision import box, turned
 from vidence_server.vision.geometry import Point, Quad
 from vidence_server.vision.ocr.crop import line_crop, rectified
 from vidence_server.vision.ocr.profile import ReadingProfile

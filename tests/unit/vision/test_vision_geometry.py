@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from fakes.vision import box, turned
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fakes.vision import box, turned
 from vidence_server.vision.geometry import Point
 
 AREA = box(10, 20, 200, 40)

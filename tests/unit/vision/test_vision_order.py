@@ -6,10 +6,10 @@ import random
 from math import degrees, radians
 
 import pytest
-from fakes.vision import box, region, turned
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fakes.vision import box, region, turned
 from vidence_server.vision.geometry import Point
 from vidence_server.vision.ocr.order import page_angle, reading_order
 from vidence_server.vision.text import TextRegion

@@ -8,10 +8,10 @@ from contextlib import aclosing
 
 import numpy as np
 import pytest
-from fakes.inference import FakeSession, Gate, eventually
-from fakes.vision import blank, box, page_of, picture_of, region, written
 from PIL import Image as PillowImage
 
+from fakes.inference import FakeSession, Gate, eventually
+from fakes.vision import blank, box, page_of, picture_of, region, written
 from vidence_server.core.clock import SystemClock
 from vidence_server.core.deadline import Deadline
 from vidence_server.core.errors import DomainError, Reason

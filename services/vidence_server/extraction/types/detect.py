@@ -20,6 +20,8 @@ MOST_LINES = 24
 """More are never read only to learn the type."""
 SURE_MARGIN = 0.75
 """Points (see `mrz.score`) by which the best type must lead for a guess before the last line."""
+SURE_MARGIN_ALONE = 1.5
+"""The same where only one line was found: a single check digit holds by chance in one of ten other documents."""
 SURE_SCORE = 4.0
 """Points the best type must have for that: no line of names reaches them alone."""
 
@@ -70,10 +72,17 @@ class TypeDetector:
 
     def _sure(self) -> DocumentTypeGuess | None:
         if self._zones:
-            sure = self._zones[0].score >= SURE_SCORE and self._margin() >= SURE_MARGIN
-            return self._of_zones() if sure else None
+            return self._of_zones() if self._beyond_doubt(self._zones[0]) else None
         trace = any("<" in glyph.char for piece in self._pieces for glyph in piece.glyphs)
         return self._text() if self._lines >= LINES_WITHOUT_ZONE and not trace else None
+
+    def _beyond_doubt(self, best: Zone) -> bool:
+        """Whether two lines, or one as it stands and by two checks, speak for a type and against all others."""
+        alone = len(best.lines) == 1
+        if alone and not all(line.exact for line in best.lines.values()):
+            return False
+        needed = SURE_MARGIN_ALONE if alone else SURE_MARGIN
+        return best.score >= SURE_SCORE and self._margin() >= needed
 
     def _margin(self) -> float:
         """By how many points the best zone leads over that of any other type."""

@@ -27,6 +27,7 @@ class ObservationInterceptor:
     def wrap(self, method: Method, behaviour: Behaviour) -> Behaviour:
         """Measures from here to the status."""
         labels = (method.service, method.name)
+        named = {"service": method.service, "method": method.name}
         in_flight = self._metrics.in_flight.labels(*labels)
         duration = self._metrics.duration.labels(*labels)
         line = self._log.debug if self._quiet(method.service) else self._log.info
@@ -45,18 +46,14 @@ class ObservationInterceptor:
                 in_flight.dec()
                 duration.observe(took_s)
                 self._metrics.finished.labels(*labels, code).inc()
-                rpc = current_rpc()
-                reason = rpc.reason if rpc is not None else ""
-                line(
-                    "rpc",
-                    service=method.service,
-                    method=method.name,
-                    code=code,
-                    reason=reason,
-                    duration_s=round(took_s, 6),
-                )
+                line("rpc", code=code, reason=_reason(), duration_s=round(took_s, 6), **named)
 
         return observed
+
+
+def _reason() -> str:
+    rpc = current_rpc()
+    return rpc.reason if rpc is not None else ""
 
 
 def _code(error: BaseException, context: Context) -> str:

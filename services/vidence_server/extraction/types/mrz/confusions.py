@@ -14,7 +14,7 @@ LETTER_FOR_DIGIT: Mapping[str, str] = {"0": "O", "1": "I", "2": "Z", "5": "S", "
 """The letter that a digit stands for where only a letter can be."""
 
 ALIKE: Mapping[str, str] = {
-    "0": "ODQ", "O": "0", "D": "0", "Q": "0", "1": "IL", "I": "1", "L": "1", "2": "Z", "Z": "2", "5": "S",
+    "0": "OD", "O": "0", "D": "0", "Q": "0", "1": "IL", "I": "1", "L": "1", "2": "Z", "Z": "2", "5": "S",
     "S": "5", "6": "G", "G": "6", "8": "B", "B": "8",
 }  # fmt: skip
 """What a character may be instead where letters and digits are both possible."""

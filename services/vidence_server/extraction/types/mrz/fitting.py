@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeAlias
 
 from vidence_server.extraction.types.mrz.formats import CharacterClass, Content, LineLayout, MrzFormat
@@ -21,12 +22,15 @@ _LEAST_SHARE = 0.5  # of the line's length: shorter rows are not tried
 _MOST_EXTRA = 8  # characters over the line's length
 _MOST_TRIMMED = 2  # stray characters at both ends together
 _MOST_IN_SECOND_RUN = 2  # fillers changed in a second run
-_PER_EDIT = 0.1
+_PER_EDIT = 0.1  # a run of fillers made longer or shorter
+_PER_INVENTED = 0.4  # fillers added where none was read
 _PER_FILLER = 0.01
 _IN_CODE = 0.4  # a filler added to the document code makes codes out of names
-_PER_TRIMMED = 0.3
+_PER_TRIMMED = 1.2  # more than a check digit gains, which one in ten values does by chance
+_PER_TRIMMED_FILLER = 0.3
 _PER_MISSING = 0.02
 _ANY_MISSING = 0.15
+_RIGHT_LENGTH = 1.5  # a row of the right length laid out otherwise
 _GOOD_NAME_LINE = 3.0
 _MOST_DIGITS_IN_NAMES = 0.4
 _LEAST_DIGITS_IN_DATES = 6  # two dates have fourteen digits, of which some may be read as letters
@@ -55,6 +59,11 @@ class FittedLine:
     def complete(self) -> bool:
         """Whether every position has a character."""
         return NOTHING not in self.plan
+
+    @property
+    def exact(self) -> bool:
+        """Whether the row is taken as it stands."""
+        return self.plan == tuple(range(len(self.row.glyphs)))
 
     @property
     def text(self) -> str:
@@ -87,9 +96,7 @@ def fit(row: Row, layout: LineLayout, mrz_format: MrzFormat) -> FittedLine | Non
 
 
 def _scores(text: str, plans: Iterable[Plan], layout: LineLayout, mrz_format: MrzFormat) -> dict[Plan, float]:
-    return {
-        plan: line_score(_laid_out(text, plan), layout, mrz_format) - _cost(plan, len(text)) for plan in plans
-    }
+    return {plan: line_score(_laid_out(text, plan), layout, mrz_format) - _cost(text, plan) for plan in plans}
 
 
 def _best(scores: Mapping[Plan, float]) -> list[Plan]:
@@ -118,16 +125,23 @@ def _laid_out(text: str, plan: Plan) -> str:
     return "".join(MISSING if at == NOTHING else "<" if at == FILLER else text[at] for at in plan)
 
 
-def _cost(plan: Plan, count: int) -> float:
+def _cost(text: str, plan: Plan) -> float:
+    """Points that a layout's changes cost: each further layout tried is a chance for a false proof."""
     kept = [at for at in plan if at >= 0]
-    trimmed = kept[0] + count - 1 - kept[-1]
+    strays = text[: kept[0]] + text[kept[-1] + 1 :]
+    lost = sum(_PER_TRIMMED_FILLER if char == "<" else _PER_TRIMMED for char in strays)
     removed = kept[-1] - kept[0] + 1 - len(kept)
     added = plan.count(FILLER)
-    runs = sum(at == FILLER != before for before, at in zip((NOTHING, *plan), plan, strict=False))
-    edits = runs + bool(removed)
-    fillers = _PER_EDIT * edits + _PER_FILLER * (added + removed) + _IN_CODE * (plan[1] == FILLER)
+    edits = sum(
+        _PER_EDIT if before >= 0 and text[before] == "<" else _PER_INVENTED
+        for before, at in pairwise((NOTHING, *plan))
+        if at == FILLER != before
+    )
+    fillers = edits + _PER_EDIT * bool(removed) + _PER_FILLER * (added + removed)
     missing = plan.count(NOTHING)
-    return fillers + _PER_TRIMMED * trimmed + _PER_MISSING * missing + _ANY_MISSING * bool(missing)
+    open_end = _PER_MISSING * missing + _ANY_MISSING * bool(missing)
+    moved = len(text) == len(plan) and plan != tuple(range(len(text)))
+    return lost + fillers + open_end + _IN_CODE * (plan[1] == FILLER) + _RIGHT_LENGTH * moved
 
 
 def _cut(plan: Plan, length: int) -> Plan:

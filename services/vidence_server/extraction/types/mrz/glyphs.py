@@ -57,6 +57,11 @@ def glyphs_of(line: TextLine) -> tuple[Glyph, ...]:
     return tuple(glyphs)
 
 
+def resembles_filler(char: str) -> bool:
+    """Whether recognisers write `char` for one filler or more."""
+    return "<" in _in_alphabet(char)
+
+
 def text_of(glyphs: Sequence[Glyph]) -> str:
     """The characters alone."""
     return "".join(glyph.char for glyph in glyphs)

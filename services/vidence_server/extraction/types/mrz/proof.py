@@ -14,6 +14,7 @@ from vidence_server.extraction.types.mrz.dates import birth_date, expiry_date
 from vidence_server.extraction.types.mrz.fitting import FittedLine
 from vidence_server.extraction.types.mrz.formats import CompositeCheck, Content, Span
 from vidence_server.extraction.types.mrz.glyphs import Glyph
+from vidence_server.extraction.types.mrz.long_number import long_number
 from vidence_server.extraction.types.mrz.repair import (
     CHECK_DIGIT_RULE,
     COMPOSITE_RULE,
@@ -119,22 +120,15 @@ def _without_digit(reading: SpanReading, text: str, today: date) -> SpanReading:
 
 
 def _continued(reading: SpanReading, text: str) -> SpanReading:
-    """A document number of more than nine characters (Doc 9303-5, note j to the data elements of TD1).
-
-    Its rest stands at the beginning of the optional data, followed by the check digit and a filler.
-    """
-    check = reading.span.check
-    rest = text[check + 1 :].split("<", 1)[0] if check is not None else ""
-    if len(rest) < 2 or MISSING in rest or len(reading.line.layout.spans) < 2:
+    goes_on = long_number(text, reading.span)
+    if goes_on is None or MISSING in goes_on.number:
         return replace(reading, validation=_verdict(reading.read, "<"), digit="<")
-    number, digit = reading.read + rest[:-1], as_digits(rest[-1])
-    # the filler in the check digit's place stands between the two parts and counts nothing: it is left out
     return replace(
         reading,
-        read=reading.read + "<" + rest,
-        text=number,
-        validation=_verdict(number, digit),
-        continued=len(rest) + 1,
+        read=text[reading.span.start : reading.span.end + goes_on.continued],
+        text=goes_on.number,
+        validation=_verdict(goes_on.number, goes_on.digit),
+        continued=goes_on.continued,
         digit="<",
     )
 

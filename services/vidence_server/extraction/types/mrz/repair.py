@@ -81,12 +81,16 @@ def repairs(
 
 
 def the_one(found: Sequence[Repair]) -> Repair | None:
-    """The repair that stands alone, or is clearly likelier than all others; None where there is a choice."""
+    """The repair that stands alone, or that the recogniser itself thinks clearly likelier than all others.
+
+    None where there is a choice: that a character resembles another is no reason to prefer it.
+    """
     if not found:
         return None
-    if len(found) == 1 or found[0].probability >= CLEARLY_LIKELIER * found[1].probability:
+    if len(found) == 1:
         return found[0]
-    return None
+    first, second = found[0].probability, found[1].probability
+    return found[0] if first > USUAL_PROBABILITY and first >= CLEARLY_LIKELIER * second else None
 
 
 def corrections(read: str, corrected: str, proof: str) -> tuple[Correction, ...]:

@@ -6,12 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import hypot
 
-from vidence_server.extraction.types.mrz.glyphs import ALPHABET, Glyph, glyphs_of, text_of
+from vidence_server.extraction.types.mrz.glyphs import ALPHABET, Glyph, glyphs_of, resembles_filler, text_of
 from vidence_server.vision.geometry import Point, Quad
 from vidence_server.vision.text import TextLine, TextRegion
 
 LEAST_GLYPHS = 4
 """A shorter piece of a row carries too little to be told from other text."""
+ENOUGH_FILLERS = 3
+"""With so many a line belongs to a zone, whatever case its letters were read in."""
 MOST_LOWER_CASE = 0.25
 MOST_FOREIGN = 0.2
 _SAME_ROW = 0.5  # of the height: centres closer than this lie on one row
@@ -50,8 +52,9 @@ def piece_of(line: TextLine) -> Piece | None:
     glyphs = glyphs_of(line)
     if len(glyphs) < LEAST_GLYPHS:
         return None
-    lower = sum(char.islower() for char in written)
-    foreign = sum(char.upper() not in ALPHABET for char in written)
+    fillers = sum(resembles_filler(char) for char in written)
+    lower = sum(char.islower() for char in written) if fillers < ENOUGH_FILLERS else 0
+    foreign = sum(char.upper() not in ALPHABET and not resembles_filler(char) for char in written)
     if lower > MOST_LOWER_CASE * len(written) or foreign > MOST_FOREIGN * len(written):
         return None
     return Piece(line.index, glyphs, line.quad)

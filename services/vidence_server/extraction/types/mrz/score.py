@@ -6,13 +6,16 @@ from vidence_server.extraction.types.mrz.check_digit import check_digit
 from vidence_server.extraction.types.mrz.confusions import DIGIT_FOR_LETTER, as_digits, as_letters
 from vidence_server.extraction.types.mrz.countries import country
 from vidence_server.extraction.types.mrz.formats import CharacterClass, Content, LineLayout, MrzFormat, Span
+from vidence_server.extraction.types.mrz.long_number import long_number
 
 MISSING = "?"
 """Stands for a position that no character was read for."""
-LEAST_SCORE = 1.0
+LEAST_SCORE = 0.7
 """A row that scores less on a line is not taken for it."""
 STRONG_SCORE = 2.0
-"""A row that scores this is a line of a zone whatever stands around it."""
+"""A row with a filler that scores this is a line of a zone, whatever stands around it."""
+PROVEN_SCORE = 3.0
+"""So is a row without any filler that scores this: three check digits hold, or two and a state."""
 _NO_FILLER = -1.0
 _LEAST_DIGITS = 0.6  # share of the places for digits that hold them; a letter that resembles one counts half
 _NO_DIGITS = -2.0
@@ -85,6 +88,9 @@ def _check_holds(text: str, span: Span) -> bool:
     if span.check is None:
         return False
     value, digit = text[span.start : span.end], as_digits(text[span.check])
+    goes_on = long_number(text, span)
+    if goes_on is not None:
+        value, digit = goes_on.number, goes_on.digit
     if span.characters is CharacterClass.DIGIT:
         value = as_digits(value)
     if MISSING in value + digit or not value.strip("<"):

@@ -9,7 +9,7 @@ from itertools import pairwise
 from vidence_server.extraction.types.mrz.fitting import FittedLine, fit
 from vidence_server.extraction.types.mrz.formats import LineLayout, MrzFormat
 from vidence_server.extraction.types.mrz.rows import Row, distance_down
-from vidence_server.extraction.types.mrz.score import LEAST_SCORE, STRONG_SCORE
+from vidence_server.extraction.types.mrz.score import LEAST_SCORE, PROVEN_SCORE, STRONG_SCORE
 
 MOST_ROWS = 10
 """Rows kept for the search, the best-looking ones; a zone has three at most."""
@@ -31,7 +31,10 @@ class Zone:
     @property
     def strong(self) -> bool:
         """Whether at least one line is beyond doubt by itself."""
-        return any(line.score >= STRONG_SCORE and "<" in line.text for line in self.lines.values())
+        return any(
+            line.score >= (STRONG_SCORE if "<" in line.row.text else PROVEN_SCORE)
+            for line in self.lines.values()
+        )
 
     @property
     def complete(self) -> bool:
