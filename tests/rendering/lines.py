@@ -19,12 +19,24 @@ def box(x: float, y: float, width: float, height: float = 14) -> Quad:
 
 
 def line(
-    text: str, index: int = 0, *, x: float = 100, y: float | None = None, width: float | None = None
+    text: str,
+    index: int = 0,
+    *,
+    x: float = 100,
+    y: float | None = None,
+    width: float | None = None,
+    measured: bool = True,
 ) -> TextLine:
-    """A line read with confidence 0.95 everywhere; below each other by index unless `y` is given."""
+    """A line read with confidence 0.95 everywhere; below each other by index unless `y` is given.
+
+    `measured` is false for a recogniser that tells nothing of single characters.
+    """
     across = width if width is not None else CHARACTER_PX * len(text)
     top = y if y is not None else 400 + LINE_PX * index
-    return TextLine(index, text, 0.95, box(x, top, across))
+    characters = tuple(
+        CharacterReading(char, 0.95, (place + 0.5) / len(text)) for place, char in enumerate(text)
+    )
+    return TextLine(index, text, 0.95, box(x, top, across), characters if measured else ())
 
 
 def zone(texts: Sequence[str], *, first: int = 0) -> list[TextLine]:
@@ -41,7 +53,7 @@ def with_alternatives(
     characters = tuple(
         CharacterReading(
             char,
-            confidence if place in alternatives else 0.98,
+            confidence if place in alternatives else 0.95,
             (place + 0.5) / count,
             alternatives.get(place, ()),
         )

@@ -28,7 +28,9 @@ def test_every_marked_requirement_is_stated(matrix: ModuleType) -> None:
     assert set(matrix.collect(ROOT / "tests")) <= set(stated)
 
 
-def test_marks_of_functions_methods_classes_and_files_count(matrix: ModuleType, tmp_path: Path) -> None:
+def test_marks_of_functions_methods_classes_and_files_count(
+    matrix: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     source = """
 import pytest
 pytestmark = pytest.mark.requirement("R-AA1")
@@ -39,5 +41,5 @@ class TestTwo:
     async def test_three(self): ...
 """
     (tmp_path / "test_x.py").write_text(source)
-    matrix.ROOT = tmp_path
+    monkeypatch.setattr(matrix, "ROOT", tmp_path)
     assert set(matrix.collect(tmp_path)) == {"R-AA1", "R-AA2", "R-AA3", "R-AA4"}

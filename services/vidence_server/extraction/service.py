@@ -27,6 +27,7 @@ from vidence_server.extraction.types.registry import DOCUMENT_TYPES, document_ty
 from vidence_server.inference.engine import Engine, Priority
 from vidence_server.vision.decode import ImageDecoder
 from vidence_server.vision.image import Image
+from vidence_server.vision.ocr.lines import PageLines
 from vidence_server.vision.ocr.reader import TextReader
 from vidence_server.vision.text import TextLine, TextRegion
 
@@ -81,8 +82,8 @@ class ExtractionService:
         )
         with stopwatch.step(Stage.DETECT):
             regions = await self._reader.detect(image, priority=request.priority, deadline=request.deadline)
-        reading = _Reading(self._reader, image, regions, request, stopwatch)
-        async with aclosing(self._read(reading, known)) as events:
+        lines = self._reader.lines(image, regions, priority=request.priority, deadline=request.deadline)
+        async with lines, aclosing(self._read(_Reading(lines, image, regions, stopwatch), known)) as events:
             async for event in events:
                 yield event
 
@@ -116,30 +117,24 @@ class _Reading:
     """The lines of one picture: each is read once, whoever asks first."""
 
     def __init__(
-        self,
-        reader: TextReader,
-        image: Image,
-        regions: Sequence[TextRegion],
-        request: ExtractionRequest,
-        stopwatch: Stopwatch,
+        self, lines: PageLines, image: Image, regions: Sequence[TextRegion], stopwatch: Stopwatch
     ) -> None:
-        self._reader = reader
+        self._lines = lines
         self._image = image
         self._regions = regions
-        self._request = request
-        self._lines: dict[int, TextLine] = {}
         self.stopwatch = stopwatch
 
     async def detect_type(self) -> DocumentTypeGuess:
         """Reads the most telling lines until the type is sure."""
         detector = TypeDetector()
         order = detector.reading_order(self._regions, self._image.width_px, self._image.height_px)
-        async with aclosing(self._lines_in(order)) as lines:
-            async for line in lines:
-                with self.stopwatch.step(Stage.INTERPRET):
-                    guess = detector.feed(line)
-                if guess is not None:
-                    return guess
+        self._lines.want(order)
+        for index in order:
+            line = await self._line(index)
+            with self.stopwatch.step(Stage.INTERPRET):
+                guess = detector.feed(line)
+            if guess is not None:
+                return guess
         return detector.finish()
 
     async def fields(
@@ -147,22 +142,26 @@ class _Reading:
     ) -> AsyncGenerator[FieldRead | ExtractionProgress, None]:
         """Reads what a document of this type needs, field by field."""
         order = found.reading_order(self._regions, self._image.width_px, self._image.height_px)
+        self._lines.want(order)
         reader = found.start(clock.now().date())
-        total, done = len(order), 0
-        async with aclosing(self._lines_in(order)) as lines:
-            async for line in lines:
-                done += 1
-                for event in self._interpret(partial(reader.feed, line)):
-                    yield event
-                if reader.complete:
-                    total = done
-                yield ExtractionProgress(done, total)
-                if reader.complete:
-                    break
+        total = len(order)
+        for done, index in enumerate(order, start=1):
+            line = await self._line(index)
+            for event in self._interpret(partial(reader.feed, line)):
+                yield event
+            if reader.complete:
+                total = done
+            yield ExtractionProgress(done, total)
+            if reader.complete:
+                break
         for event in self._interpret(reader.finish):
             yield event
         if not total:
             yield ExtractionProgress(0, 0)
+
+    async def _line(self, index: int) -> TextLine:
+        with self.stopwatch.step(Stage.RECOGNISE):
+            return await self._lines.line(index)
 
     def _interpret(self, read: Callable[[], Iterable[ExtractedField]]) -> Iterable[FieldRead]:
         with self.stopwatch.step(Stage.INTERPRET):
@@ -170,20 +169,3 @@ class _Reading:
         if fields:
             self.stopwatch.field_read()
         return map(FieldRead, fields)
-
-    async def _lines_in(self, order: Sequence[int]) -> AsyncGenerator[TextLine, None]:
-        """The lines of these regions in this order, read where they are not known yet."""
-        missing = [index for index in order if index not in self._lines]
-        recognised = self._reader.recognise(
-            self._image,
-            [self._regions[index] for index in missing],
-            indices=missing,
-            priority=self._request.priority,
-            deadline=self._request.deadline,
-        )
-        async with aclosing(recognised):
-            for index in order:
-                if index not in self._lines:
-                    with self.stopwatch.step(Stage.RECOGNISE):
-                        self._lines[index] = await anext(recognised)
-                yield self._lines[index]

@@ -40,7 +40,7 @@ class ExtractionServicer(pb_grpc.ExtractionServiceServicer):
         self._streams = streams
         self._clock = clock
 
-    async def ExtractDocument(  # noqa: N802 - the name of the RPC
+    def ExtractDocument(  # noqa: N802 - the name of the RPC
         self, request: pb.ExtractDocumentRequest, context: StreamContext
     ) -> AsyncIterator[pb.ExtractDocumentResponse]:
         """Streams a reading."""
@@ -48,10 +48,7 @@ class ExtractionServicer(pb_grpc.ExtractionServiceServicer):
         if request.options.HasField("heartbeat_period"):
             period_s = request.options.heartbeat_period.ToNanoseconds() / 1e9
         responses = self._responses(self._reading(request, context.time_remaining()))
-        async for response in self._streams.serve(
-            context, responses, envelope=_ENVELOPE, heartbeat_period_s=period_s
-        ):
-            yield response
+        return self._streams.serve(context, responses, envelope=_ENVELOPE, heartbeat_period_s=period_s)
 
     async def ReadDocument(  # noqa: N802 - the name of the RPC
         self, request: pb.ReadDocumentRequest, context: ReadContext

@@ -8,7 +8,7 @@ import pty
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from types import ModuleType
@@ -164,7 +164,7 @@ def test_an_embedded_server_lives_as_long_as_the_command(
     events: list[str] = []
 
     @asynccontextmanager
-    async def embedded_suite() -> AsyncIterator[str]:
+    async def embedded_suite(environ: Mapping[str, str]) -> AsyncIterator[str]:
         events.append("started")
         yield served.address
         events.append("stopped")
@@ -182,7 +182,7 @@ def test_an_embedded_server_lives_as_long_as_the_command(
 def test_an_embedded_server_that_cannot_start_says_why(
     picture: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def embedded_suite() -> AbstractAsyncContextManager[str]:
+    def embedded_suite(environ: Mapping[str, str]) -> AbstractAsyncContextManager[str]:
         raise DomainError(Reason.MODEL_MISSING, "No weights here; `vidence models pull` fetches them.")
 
     suite = ModuleType("vidence_server.suite")

@@ -17,6 +17,7 @@ from vidence_server.core.deadline import Deadline
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.inference.engine import Engine, EngineSettings
 from vidence_server.vision.image import Image
+from vidence_server.vision.ocr.lines import PageLines
 from vidence_server.vision.ocr.profile import ReadingProfile
 from vidence_server.vision.ocr.reader import TextReader
 from vidence_server.vision.ocr.recogniser import Vocabulary
@@ -131,13 +132,37 @@ async def test_vertical_writing_is_read_from_top_to_bottom(reader: TextReader) -
     assert texts(await read(reader, turned)) == ["ERIKSSON ANNA MARIA"]
 
 
-async def test_lines_come_in_the_order_asked_for_with_the_indices_given(reader: TextReader) -> None:
+async def test_the_order_may_change_while_lines_are_read(reader: TextReader, engine: Engine) -> None:
     image = page_of(LETTER)
     regions = await reader.detect(image)
-    order = [3, 0, 5]
-    async with aclosing(reader.recognise(image, [regions[i] for i in order], indices=order)) as lines:
-        found = [(line.index, line.text) async for line in lines]
-    assert found == [(i, LETTER[i]) for i in order]
+    async with reader.lines(image, regions) as lines:
+        lines.want([3, 0, 5])
+        first = await lines.line(3)
+        lines.want([5, 3, 1])
+        rest = [await lines.line(index) for index in (5, 3, 1)]
+    assert [(line.index, line.text) for line in (first, *rest)] == [(i, LETTER[i]) for i in (3, 5, 3, 1)]
+    assert rest[1] is first  # read once
+    assert idle(engine)
+
+
+async def test_lines_that_are_no_longer_wanted_are_given_up() -> None:
+    started: list[int] = []
+    gone: list[int] = []
+
+    async def never(index: int) -> TextLine:
+        started.append(index)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            gone.append(index)
+        raise AssertionError
+
+    async with PageLines(never, ahead=2) as lines:
+        lines.want([0, 1, 2])
+        await eventually(lambda: started == [0, 1])
+        lines.want([1, 3])
+        await eventually(lambda: gone == [0] and started == [0, 1, 3])
+    assert sorted(gone) == [0, 1, 3]
 
 
 async def test_nothing_to_read_gives_no_lines(reader: TextReader, engine: Engine) -> None:
@@ -236,8 +261,3 @@ async def test_a_passed_deadline_ends_the_reading() -> None:
         with pytest.raises(DomainError) as caught:
             await anext(reader.recognise(blank(), REGIONS, deadline=Deadline.after(-1, clock)))
         assert caught.value.reason is Reason.DEADLINE_EXCEEDED
-
-
-async def test_one_index_per_region_is_asked_for(reader: TextReader) -> None:
-    with pytest.raises(ValueError, match="2 regions need as many indices, not 1"):
-        await anext(reader.recognise(blank(), REGIONS[:2], indices=[0]))

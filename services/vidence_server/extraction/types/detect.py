@@ -21,7 +21,7 @@ MOST_LINES = 24
 SURE_MARGIN = 0.75
 """Points (see `mrz.score`) by which the best type must lead for a guess before the last line."""
 SURE_MARGIN_ALONE = 1.5
-"""The same where only one line was found: a single check digit holds by chance in one of ten other documents."""
+"""The same where only one line was found: one check digit holds by chance in a tenth of other documents."""
 SURE_SCORE = 4.0
 """Points the best type must have for that: no line of names reaches them alone."""
 
@@ -77,7 +77,7 @@ class TypeDetector:
         return self._text() if self._lines >= LINES_WITHOUT_ZONE and not trace else None
 
     def _beyond_doubt(self, best: Zone) -> bool:
-        """Whether two lines, or one as it stands and by two checks, speak for a type and against all others."""
+        """Whether two lines, or one as it stands and by two checks, tell this type from all others."""
         alone = len(best.lines) == 1
         if alone and not all(line.exact for line in best.lines.values()):
             return False

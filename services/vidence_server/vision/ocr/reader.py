@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from functools import partial
-from itertools import islice
+from typing import Any
 
 from vidence_server.core.deadline import Deadline
 from vidence_server.inference.engine import Engine, Priority
 from vidence_server.vision.image import Image
 from vidence_server.vision.ocr.crop import line_crop
 from vidence_server.vision.ocr.detector import DetectorInput, FloatArray, detector_input, text_regions
+from vidence_server.vision.ocr.lines import PageLines
 from vidence_server.vision.ocr.order import reading_order
 from vidence_server.vision.ocr.profile import ReadingProfile
 from vidence_server.vision.ocr.recogniser import Vocabulary, decode_line
@@ -60,55 +59,50 @@ class TextReader:
             deadline=deadline,
         )
 
+    def lines(
+        self,
+        image: Image,
+        regions: Sequence[TextRegion],
+        *,
+        priority: Priority = Priority.INTERACTIVE,
+        deadline: Deadline | None = None,
+    ) -> PageLines:
+        """The lines of these regions, to be read in the order that `PageLines.want` says.
+
+        `TextLine.index` is the place in `regions`; the text is empty where nothing is legible. At most
+        `lines_ahead_per_worker` lines per worker of the engine are in flight.
+
+        Args:
+            image: where the regions were found.
+            regions: as `detect` gave them.
+            priority: of every step.
+            deadline: of every step.
+        """
+
+        def read(index: int) -> Coroutine[Any, Any, TextLine]:
+            return self._read(image, regions[index], index, priority, deadline)
+
+        return PageLines(read, ahead=self._profile.lines_ahead_per_worker * self._engine.workers)
+
     async def recognise(
         self,
         image: Image,
         regions: Sequence[TextRegion],
         *,
-        indices: Sequence[int] | None = None,
         priority: Priority = Priority.INTERACTIVE,
         deadline: Deadline | None = None,
     ) -> AsyncGenerator[TextLine, None]:
-        """Reads regions in the order given; one line per region, its text empty where nothing is legible.
+        """Reads all regions in the order given.
 
-        At most `lines_ahead_per_worker` lines per worker of the engine are in flight. Iterate inside
-        `contextlib.aclosing`: closing cancels what is in flight and waits until it is gone.
-
-        Args:
-            image: where the regions were found.
-            regions: in the order in which their lines are wanted.
-            indices: `TextLine.index` per region; unset: its place in `regions`.
-            priority: of every step.
-            deadline: of every step.
+        Iterate inside `contextlib.aclosing`: closing cancels what is in flight and waits until it is gone.
 
         Raises:
             DomainError: as the engine's; lines that follow are given up.
-            ValueError: not one index per region.
         """
-        places = range(len(regions)) if indices is None else indices
-        if len(places) != len(regions):
-            raise ValueError(f"{len(regions)} regions need as many indices, not {len(places)}")
-        waiting = zip(places, regions, strict=True)
-        # The owner of these tasks is this generator, not a TaskGroup: none may stay open across a yield.
-        ahead: deque[asyncio.Task[TextLine]] = deque()
-
-        def fill() -> None:
-            free = self._profile.lines_ahead_per_worker * self._engine.workers - len(ahead)
-            for index, region in islice(waiting, free):
-                reading = self._read(image, region, index, priority, deadline)
-                ahead.append(asyncio.create_task(reading))
-
-        try:
-            fill()
-            while ahead:
-                line = await ahead[0]
-                ahead.popleft()
-                fill()  # before the yield: the workers do not wait for the consumer
-                yield line
-        finally:
-            for task in ahead:
-                task.cancel()
-            await asyncio.gather(*ahead, return_exceptions=True)
+        async with self.lines(image, regions, priority=priority, deadline=deadline) as lines:
+            lines.want(range(len(regions)))
+            for index in range(len(regions)):
+                yield await lines.line(index)
 
     async def _read(
         self, image: Image, region: TextRegion, index: int, priority: Priority, deadline: Deadline | None

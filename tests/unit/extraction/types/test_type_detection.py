@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from rendering.lines import box, line, regions, zone
 from rendering.people import random_person
 from rendering.reading import TODAY
-from rendering.zones import DOCUMENT_TYPE, FORMATS, zone_lines
+from rendering.zones import DOCUMENT_TYPE, FORMATS, digit, zone_lines
 from vidence_server.extraction.domain.document import DocumentTypeGuess
 from vidence_server.extraction.types import TypeDetector
 from vidence_server.extraction.types.detect import LINES_WITHOUT_ZONE
@@ -76,6 +77,18 @@ def test_a_zone_with_a_misread_first_letter_is_told_by_its_check_digits() -> Non
     upper, lower = zone_lines(person, "TD3")
     guess, _ = detect([*VISUAL, *zone(("F" + upper[1:], lower), first=len(VISUAL))])
     assert guess.key == "passport"
+
+
+def test_a_visa_whose_lower_line_happens_to_satisfy_a_passports_composite_digit_stays_a_visa() -> None:
+    person = random_person(Random(8), TODAY)
+    upper, lower = zone_lines(replace(person, optional_data=""), "MRV-A")
+    data = "1234567890ABCDE"
+    covered = lower[:10] + lower[13:20] + lower[21:28] + data
+    detector = TypeDetector()
+    assert detector.feed(line(lower[:28] + data + digit(covered), 1)) is None
+    guess = detector.feed(line(upper, 0))
+    assert guess is not None
+    assert guess.key == "visa"
 
 
 def test_one_line_of_a_zone_is_enough_at_the_end() -> None:

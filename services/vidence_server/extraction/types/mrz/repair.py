@@ -1,8 +1,10 @@
 """Repair of misread characters, where a check digit proves it and nothing else explains it as well.
 
-The search is small on purpose: one or two characters are exchanged for what they resemble or what the
-recogniser itself considered. A check digit lets one in ten wrong values through, so every further try makes a
-false proof likelier; where two repairs satisfy the check and neither is clearly likelier, none is made.
+The search is small on purpose, because a check digit lets one in ten wrong values through and every further
+try makes a false proof likelier. One or two characters, among the least sure ones, are exchanged. Only what the
+recogniser itself considered is ever put in their place; what they merely resemble is tried too, but just to know
+whether the check digit has another explanation. Where it has, and the recogniser does not think one clearly
+likelier, nothing is changed. A recogniser that tells no alternatives gets no repairs of this kind.
 """
 
 from __future__ import annotations
@@ -10,19 +12,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
+from math import prod
 
 from vidence_server.extraction.domain.document import Correction
 from vidence_server.extraction.types.mrz.check_digit import check_digit
-from vidence_server.extraction.types.mrz.confusions import ALIKE, LIKE_FILLER, USUAL, as_digits
+from vidence_server.extraction.types.mrz.confusions import ALIKE, USUAL, as_digits
 from vidence_server.extraction.types.mrz.formats import CharacterClass
 from vidence_server.extraction.types.mrz.glyphs import Glyph
 
 CHECK_DIGIT_RULE = "icao9303.check_digit"
 COMPOSITE_RULE = "icao9303.composite_check_digit"
 LEAST_PROBABILITY = 0.01
-"""What the recogniser gives less is no alternative; a character that looks alike has at least this."""
-USUAL_PROBABILITY = 0.1
-"""Of the usual confusions (`confusions.USUAL`), however sure the recogniser is."""
+"""What the recogniser gives less is no alternative, but for the usual confusions (`confusions.USUAL`): there it
+is wrong while it is sure. A character that merely looks alike counts as this likely."""
 CLEARLY_LIKELIER = 8.0
 """How many times likelier than any other a repair must be to be the only explanation."""
 MOST_EXCHANGED = 2
@@ -39,6 +41,17 @@ class Repair:
     exchanged: int
     """How many characters differ from what was read, letters for digits not counted."""
     probability: float
+    seen: bool
+    """Whether the recogniser considered every exchanged character."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Option:
+    """Another character for one place."""
+
+    char: str
+    probability: float
+    seen: bool
 
 
 def read_as(text: str, characters: CharacterClass) -> str:
@@ -66,8 +79,8 @@ def repairs(
     """
     base = read_as(text, characters)
     if holds(base):
-        return [Repair(base, 0, 1.0)]
-    options = [_options(glyph, base, place, characters) for place, glyph in enumerate(glyphs)]
+        return [Repair(base, 0, 1.0, seen=True)]
+    options = [_options(glyph, now, characters) for glyph, now in zip(glyphs, base, strict=True)]
     suspects = _suspects(glyphs, options)
     for count in range(1, MOST_EXCHANGED + 1):
         found = {
@@ -81,16 +94,15 @@ def repairs(
 
 
 def the_one(found: Sequence[Repair]) -> Repair | None:
-    """The repair that stands alone, or that the recogniser itself thinks clearly likelier than all others.
+    """The repair that alone satisfies the check, or that the recogniser thinks clearly likelier than all others.
 
-    None where there is a choice: that a character resembles another is no reason to prefer it.
+    None where there is a choice, and where nothing but resemblance speaks for it.
     """
     if not found:
         return None
-    if len(found) == 1:
-        return found[0]
-    first, second = found[0].probability, found[1].probability
-    return found[0] if first > USUAL_PROBABILITY and first >= CLEARLY_LIKELIER * second else None
+    first = found[0]
+    alone = len(found) == 1 or first.probability >= CLEARLY_LIKELIER * found[1].probability
+    return first if alone and first.seen else None
 
 
 def corrections(read: str, corrected: str, proof: str) -> tuple[Correction, ...]:
@@ -131,33 +143,23 @@ def check_digit_misread(own_mismatch: int, composite_mismatch: int, at: int, len
     )
 
 
-def _options(
-    glyph: Glyph | None, text: str, place: int, characters: CharacterClass
-) -> tuple[tuple[str, float], ...]:
-    """What the character at `place` may be instead, with probabilities."""
+def _options(glyph: Glyph | None, now: str, characters: CharacterClass) -> tuple[_Option, ...]:
+    """What the character `now` may be instead, likeliest first."""
     if glyph is None:
         return ()
-    now = text[place]
-    likely = {
-        read_as(other, characters): probability
-        for other, probability in glyph.alternatives
-        if probability >= LEAST_PROBABILITY
-    }
-    if characters is not CharacterClass.DIGIT:
-        for other in ALIKE.get(now, ""):
-            floor = USUAL_PROBABILITY if (now, other) in USUAL else LEAST_PROBABILITY
-            likely[other] = max(floor, likely.get(other, 0.0))
-        if now in LIKE_FILLER and not text[place + 1 :].strip("<"):
-            likely.setdefault("<", LEAST_PROBABILITY)
-    allowed = {
-        other: probability
-        for other, probability in likely.items()
-        if other != now and (characters is not CharacterClass.DIGIT or other.isdigit())
-    }
-    return tuple(sorted(allowed.items(), key=lambda item: -item[1])[:_MOST_OPTIONS])
+    digits = characters is CharacterClass.DIGIT
+    options: dict[str, _Option] = {}
+    for read, probability in glyph.alternatives:
+        other = read_as(read, characters)
+        likely = probability >= LEAST_PROBABILITY or (now, other) in USUAL
+        if likely and other != now and other not in options and (other.isdigit() or not digits):
+            options[other] = _Option(other, probability, seen=True)
+    for other in "" if digits else ALIKE.get(now, ""):
+        options.setdefault(other, _Option(other, LEAST_PROBABILITY, seen=False))
+    return tuple(sorted(options.values(), key=lambda option: -option.probability)[:_MOST_OPTIONS])
 
 
-def _suspects(glyphs: Sequence[Glyph | None], options: Sequence[tuple[tuple[str, float], ...]]) -> list[int]:
+def _suspects(glyphs: Sequence[Glyph | None], options: Sequence[Sequence[_Option]]) -> list[int]:
     """Places that may have been misread: not much surer than the least sure character."""
     least = min((glyph.confidence for glyph in glyphs if glyph is not None), default=0.0)
     return [
@@ -168,20 +170,14 @@ def _suspects(glyphs: Sequence[Glyph | None], options: Sequence[tuple[tuple[str,
 
 
 def _exchanged(
-    base: str, options: Sequence[tuple[tuple[str, float], ...]], suspects: Sequence[int], count: int
+    base: str, options: Sequence[Sequence[_Option]], suspects: Sequence[int], count: int
 ) -> Iterator[Repair]:
+    """Values with `count` characters exchanged; several only where the recogniser considered them all."""
     for places in combinations(suspects, count):
         for choice in product(*(options[place] for place in places)):
-            characters = list(base)
-            probability = 1.0
-            for place, (char, likely) in zip(places, choice, strict=True):
-                characters[place] = char
-                probability *= likely
-            if count == 1 or _credible_together(base, places, choice):
-                yield Repair("".join(characters), count, probability)
-
-
-def _credible_together(base: str, places: Sequence[int], choice: Sequence[tuple[str, float]]) -> bool:
-    """Whether several exchanges are the same mistake made again, or all seen by the recogniser itself."""
-    same = len({(base[place], char) for place, (char, _) in zip(places, choice, strict=True)}) == 1
-    return same or all(likely > LEAST_PROBABILITY for _, likely in choice)
+            seen = all(option.seen for option in choice)
+            if count > 1 and not seen:
+                continue
+            exchanged = {place: option.char for place, option in zip(places, choice, strict=True)}
+            text = "".join(exchanged.get(place, char) for place, char in enumerate(base))
+            yield Repair(text, count, prod(option.probability for option in choice), seen)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from rendering.lines import with_alternatives, zone
+from rendering.lines import line, with_alternatives, zone
 from rendering.people import random_person
 from rendering.reading import TODAY, Reading, read
 from rendering.zones import DOCUMENT_TYPE, FORMATS, digit, true_fields, zone_lines
@@ -85,6 +85,31 @@ def test_a_confused_character_of_a_number_is_repaired_and_flagged() -> None:
 
 
 @pytest.mark.requirement("R-EX3")
+def test_nothing_is_exchanged_where_the_recogniser_tells_nothing_of_single_characters() -> None:
+    lower = misread(with_number("LO98902C3"), {1: "0"})
+    lines = [line(text, place, measured=False) for place, text in enumerate((UPPER, lower))]
+    field = read("passport", lines).field("document.number")
+    assert (field.value, field.corrections) == ("L098902C3", ())
+    assert field.validation.verdict is Verdict.INVALID
+
+
+@pytest.mark.requirement("R-EX3")
+def test_a_sure_character_is_no_suspect_beside_a_doubtful_one() -> None:
+    # 3 read for 8: the zero would satisfy the check digit as an O, but it is not what the recogniser doubts
+    lower = with_number("L098902C8")
+    number = next(
+        wrong
+        for wrong in (misread(lower[:9], {8: char}) for char in "0123456791")
+        if digit(wrong.replace("L0", "LO")) == lower[9]
+    )
+    upper, doubted = zone((UPPER, number + lower[9:]))
+    doubted = with_alternatives(doubted, {8: ()}, confidence=0.5)
+    field = read("passport", (upper, doubted)).field("document.number")
+    assert field.corrections == ()
+    assert field.validation.verdict is Verdict.INVALID
+
+
+@pytest.mark.requirement("R-EX3")
 def test_where_two_repairs_agree_with_the_check_digit_none_is_made() -> None:
     # both zeros have weight 7: either may be the letter
     field = passport(misread(with_number("O12034567"), {0: "0"})).field("document.number")
@@ -109,9 +134,9 @@ def test_a_check_digit_is_doubted_only_where_the_composite_digit_proves_it() -> 
     proven = passport(misread(LOWER, {9: "8"}))
     assert proven.field("document.number").validation.verdict is Verdict.VALID
     assert proven.field("document.number").validation.rule == "icao9303.check_digit"
-    line = proven.field("mrz.line", 2)
-    assert line.value == LOWER
-    assert [(fix.position, fix.read, fix.corrected) for fix in line.corrections] == [(9, "8", "6")]
+    whole = proven.field("mrz.line", 2)
+    assert whole.value == LOWER
+    assert [(fix.position, fix.read, fix.corrected) for fix in whole.corrections] == [(9, "8", "6")]
     # a visa has no composite digit: nothing tells whether number or digit is wrong
     visa = ("V" + UPPER[1:], misread(LOWER[:28] + "<" * 16, {9: "8"}))
     assert read("visa", zone(visa)).field("document.number").validation.verdict is Verdict.INVALID
