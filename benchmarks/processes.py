@@ -111,7 +111,7 @@ async def engine_process(
     engine = EngineProcess(process, name)
     try:
         await engine.receive_ready()
-        # no TaskGroup: a dozen of these are nested, and one failure would come as a group in a group in a group
+        # no TaskGroup: a dozen of these are nested, one failure would come as a group in a group in a group
         receiving = asyncio.create_task(engine.receive())
         try:
             yield engine

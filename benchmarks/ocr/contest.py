@@ -23,6 +23,8 @@ class Entry:
     """The same process twice where it works on two pictures by itself."""
     pair_mode: str
     """What `pair` is, for people."""
+    is_peer: bool
+    """Peers may use the faster of both modes where two pictures are at hand; ours has only one."""
 
 
 @dataclass(slots=True)

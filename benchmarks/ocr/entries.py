@@ -42,7 +42,7 @@ async def open_entries(peers: Sequence[Peer], log: Path) -> AsyncIterator[list[E
 
 
 def _ours(engine: EngineProcess, mode: str) -> Entry:
-    return Entry(engine.name, engine, (engine, engine), mode)
+    return Entry(engine.name, engine, (engine, engine), mode, is_peer=False)
 
 
 async def _peer(stack: AsyncExitStack, peer: Peer, log: Path) -> Entry:
@@ -55,7 +55,7 @@ async def _peer(stack: AsyncExitStack, peer: Peer, log: Path) -> Entry:
         )
         for _ in range(2)
     ]
-    return Entry(peer.name, alone, (first, second), "two processes, one thread each")
+    return Entry(peer.name, alone, (first, second), "two processes, one thread each", is_peer=True)
 
 
 @asynccontextmanager

@@ -8,10 +8,10 @@ from datetime import date, timedelta
 from random import Random
 
 from PIL import Image, ImageDraw, ImageFont
-from rendering.degrade import Degradation, degrade
-from rendering.fonts import label_font
 
 from benchmarks.ocr.metrics import Line
+from rendering.degrade import Degradation, degrade
+from rendering.fonts import label_font
 
 _SIZE = (1240, 1600)
 _MARGIN = 100

@@ -37,7 +37,10 @@ def standings(
     entries: Sequence[Entry], measured: Sequence[Measured], pictures: Sequence[Picture]
 ) -> list[Standing]:
     """The figures of all engines, in the order of the entries."""
-    times = [(result.single_s, *best_pair(result)) for result in measured]
+    times = [
+        (result.single_s, *(best_pair(result) if entry.is_peer else (result.pair_s, False)))
+        for entry, result in zip(entries, measured, strict=True)
+    ]
     names = [entry.name for entry in entries]
     reference = times[names.index(REFERENCE)] if REFERENCE in names else None
     kinds = sorted({picture.kind for picture in pictures})
@@ -63,7 +66,7 @@ def standings(
 
 
 def best_pair(result: Measured) -> tuple[list[float], bool]:
-    """Seconds per round with two pictures at hand: as a pair, or one by one where that is faster."""
+    """Seconds per round with two pictures at hand: as a pair, or one by one (True) where that is faster."""
     alone = median(result.single_s) < median(result.pair_s)
     return (result.single_s if alone else result.pair_s), alone
 

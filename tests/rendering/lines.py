@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from vidence_server.vision.geometry import Point, Quad
 from vidence_server.vision.text import CharacterReading, TextLine, TextRegion
@@ -19,24 +19,15 @@ def box(x: float, y: float, width: float, height: float = 14) -> Quad:
 
 
 def line(
-    text: str,
-    index: int = 0,
-    *,
-    x: float = 100,
-    y: float | None = None,
-    width: float | None = None,
-    measured: bool = True,
+    text: str, index: int = 0, *, x: float = 100, y: float | None = None, width: float | None = None
 ) -> TextLine:
-    """A line read with confidence 0.95 everywhere; below each other by index unless `y` is given.
+    """A line read with confidence 0.95; below each other by index unless `y` is given.
 
-    `measured` is false for a recogniser that tells nothing of single characters.
+    Nothing is told of single characters; `with_alternatives` adds that.
     """
     across = width if width is not None else CHARACTER_PX * len(text)
     top = y if y is not None else 400 + LINE_PX * index
-    characters = tuple(
-        CharacterReading(char, 0.95, (place + 0.5) / len(text)) for place, char in enumerate(text)
-    )
-    return TextLine(index, text, 0.95, box(x, top, across), characters if measured else ())
+    return TextLine(index, text, 0.95, box(x, top, across))
 
 
 def zone(texts: Sequence[str], *, first: int = 0) -> list[TextLine]:
@@ -46,16 +37,16 @@ def zone(texts: Sequence[str], *, first: int = 0) -> list[TextLine]:
 
 
 def with_alternatives(
-    read: TextLine, alternatives: dict[int, tuple[tuple[str, float], ...]], *, confidence: float = 0.6
+    read: TextLine,
+    alternatives: Mapping[int, tuple[tuple[str, float], ...]],
+    *,
+    confidence: float | Mapping[int, float] = 0.6,
 ) -> TextLine:
-    """The line with characters, those at the given places less sure (`confidence`) and with alternatives."""
-    count = len(read.text)
+    """The line with its characters: at the given places alternatives and `confidence`, elsewhere 0.95."""
+    sure = confidence if isinstance(confidence, Mapping) else dict.fromkeys(alternatives, confidence)
     characters = tuple(
         CharacterReading(
-            char,
-            confidence if place in alternatives else 0.95,
-            (place + 0.5) / count,
-            alternatives.get(place, ()),
+            char, sure.get(place, 0.95), (place + 0.5) / len(read.text), alternatives.get(place, ())
         )
         for place, char in enumerate(read.text)
     )

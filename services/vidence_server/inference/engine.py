@@ -177,7 +177,6 @@ class Engine:
             if timer is not None:
                 timer.cancel()
             self._scheduler.give_up(job, Outcome.CANCELLED)
-            job.mark_seen()
 
     def _expire(self, job: Job) -> None:
         if self._scheduler.give_up(job, Outcome.EXPIRED):

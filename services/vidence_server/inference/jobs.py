@@ -97,11 +97,6 @@ class Job:
         """Hands an error to the waiting task; callable from any thread."""
         self._post(self._set_exception, error)
 
-    def mark_seen(self) -> None:
-        """Keeps asyncio from complaining about an error that came together with a cancellation."""
-        if self.future.done() and not self.future.cancelled():
-            self.future.exception()
-
     def _post(self, setter: Callable[[Any], None], value: object) -> None:
         # A closed loop has nobody waiting.
         with contextlib.suppress(RuntimeError):

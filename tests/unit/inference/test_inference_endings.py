@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-from typing import Any
 
 import numpy as np
 import pytest
@@ -134,22 +132,3 @@ async def test_leaving_while_busy_fails_what_is_open_and_ends_the_threads() -> N
     with pytest.raises(DomainError) as caught:
         await engine.run(MODEL, x(9))
     assert caught.value.reason is Reason.DRAINING
-
-
-async def test_an_error_that_meets_a_cancellation_leaves_no_complaint() -> None:
-    complaints: list[dict[str, Any]] = []
-    loop = asyncio.get_running_loop()
-    loop.set_exception_handler(lambda _, context: complaints.append(context))
-    session = FakeSession(gate=Gate(shut=True))
-    async with started(session) as engine:
-        task = asyncio.create_task(engine.run(MODEL, x(1)))
-        await session.gate.arrival()
-        (job,) = engine._scheduler._running
-        job.fail(DomainError(Reason.INTERNAL, "at the same moment"))
-        loop.call_soon(task.cancel)
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        del job, task
-        await eventually(lambda: of(engine).running == 0)
-    gc.collect()
-    assert complaints == []

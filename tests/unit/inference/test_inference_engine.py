@@ -67,6 +67,18 @@ async def test_models_and_functions_of_one_priority_take_turns_by_age() -> None:
     assert ran == ["model", "function", "model", "function"]
 
 
+async def test_priority_counts_across_models_and_functions() -> None:
+    ran: list[str] = []
+    session = FakeSession(on_run=lambda: ran.append("model"))
+    async with one_busy_worker(session) as (engine, gate), asyncio.TaskGroup() as tasks:
+        tasks.create_task(engine.call(lambda: ran.append("bulk"), step="decode", priority=Priority.BULK))
+        await eventually(lambda: _calls_queued(engine) == 1)
+        tasks.create_task(engine.run(MODEL, x(1), priority=Priority.LIVE))
+        await queued(engine, 1)
+        gate.open()
+    assert ran == ["model", "bulk"]
+
+
 def _calls_queued(engine: Engine) -> int:
     decode = engine.statistics().calls.get("decode")
     return decode.queued if decode else 0

@@ -145,6 +145,20 @@ async def test_the_order_may_change_while_lines_are_read(reader: TextReader, eng
     assert idle(engine)
 
 
+async def test_a_line_is_begun_when_asked_for_though_others_fill_the_places() -> None:
+    release = {index: asyncio.Event() for index in range(4)}
+
+    async def wait_for(index: int) -> TextLine:
+        await release[index].wait()
+        return TextLine(index, "", 0.0, REGIONS[0].quad)
+
+    async with PageLines(wait_for, ahead=2) as lines:
+        lines.want([2, 3])
+        lines.want([0, 1, 2, 3])
+        release[0].set()
+        assert (await lines.line(0)).index == 0
+
+
 async def test_lines_that_are_no_longer_wanted_are_given_up() -> None:
     started: list[int] = []
     gone: list[int] = []

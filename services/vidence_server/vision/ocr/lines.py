@@ -57,8 +57,14 @@ class PageLines:
         self._fill()
 
     async def line(self, index: int) -> TextLine:
-        """The line of a region that is wanted; raises what reading it raised."""
+        """The line of a region that is wanted; raises what reading it raised.
+
+        It is begun at once where what was wanted before still fills the places.
+        """
         if index not in self._known:
+            if index not in self._reading:
+                self._waiting.remove(index)
+                self._begin(index)
             line = await self._reading[index]
             self._known[index] = line
             del self._reading[index]
@@ -67,5 +73,7 @@ class PageLines:
 
     def _fill(self) -> None:
         while self._waiting and len(self._reading) < self._ahead:
-            index = self._waiting.popleft()
-            self._reading[index] = asyncio.create_task(self._read(index))
+            self._begin(self._waiting.popleft())
+
+    def _begin(self, index: int) -> None:
+        self._reading[index] = asyncio.create_task(self._read(index))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -229,15 +229,17 @@ def _settled_by_composite(
         return _holds(zone, [*readings[:place], reading, *readings[place + 1 :]], composite)
 
     doubted = readings[place]
-    proven = [reading for reading in _candidates(doubted) if holds(reading)]
-    if len(proven) > 1:
+    possible_repairs = [repair for repair in doubted.candidates if holds(_chosen(doubted, repair))]
+    if len(possible_repairs) > 1:
         return readings  # the composite digit cannot choose either
-    if not proven:
-        doubted = _as_read(doubted)
-        before = _composite_validation(zone, [*readings[:place], doubted, *readings[place + 1 :]], composite)
-        misread = before is not None and _digit_misread(doubted, before, composite)
-        proven = [_with_expected_digit(doubted)] if misread else [doubted]
-    return [*readings[:place], proven[0], *readings[place + 1 :]]
+    if possible_repairs:
+        settled = _chosen(doubted, possible_repairs[0]) if possible_repairs[0].seen else doubted
+    else:
+        settled = _as_read(doubted)
+        before = _composite_validation(zone, [*readings[:place], settled, *readings[place + 1 :]], composite)
+        if before is not None and _digit_misread(settled, before, composite):
+            settled = _with_expected_digit(settled)
+    return [*readings[:place], settled, *readings[place + 1 :]]
 
 
 def _in_doubt(reading: SpanReading) -> bool:
@@ -245,9 +247,8 @@ def _in_doubt(reading: SpanReading) -> bool:
     return reading.span.check is not None and (repaired or reading.validation.verdict is Verdict.INVALID)
 
 
-def _candidates(reading: SpanReading) -> Iterator[SpanReading]:
-    for candidate in reading.candidates:
-        yield _corrected(reading, candidate.text, reading.digit, COMPOSITE_RULE)
+def _chosen(reading: SpanReading, repair: Repair) -> SpanReading:
+    return _corrected(reading, repair.text, reading.digit, COMPOSITE_RULE)
 
 
 def _as_read(reading: SpanReading) -> SpanReading:

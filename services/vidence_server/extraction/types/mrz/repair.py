@@ -1,10 +1,10 @@
 """Repair of misread characters, where a check digit proves it and nothing else explains it as well.
 
 The search is small on purpose, because a check digit lets one in ten wrong values through and every further
-try makes a false proof likelier. One or two characters, among the least sure ones, are exchanged. Only what the
-recogniser itself considered is ever put in their place; what they merely resemble is tried too, but just to know
-whether the check digit has another explanation. Where it has, and the recogniser does not think one clearly
-likelier, nothing is changed. A recogniser that tells no alternatives gets no repairs of this kind.
+try makes a false proof likelier. One or two characters, among the least sure ones, are exchanged. Only what
+the recogniser itself considered is ever put in their place; what they merely resemble is tried too, but just to
+know whether the check digit has another explanation. Where it has, and the recogniser does not think one
+clearly likelier, nothing is changed. A recogniser that tells no alternatives gets no repairs of this kind.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from vidence_server.extraction.types.mrz.glyphs import Glyph
 CHECK_DIGIT_RULE = "icao9303.check_digit"
 COMPOSITE_RULE = "icao9303.composite_check_digit"
 LEAST_PROBABILITY = 0.01
-"""What the recogniser gives less is no alternative, but for the usual confusions (`confusions.USUAL`): there it
-is wrong while it is sure. A character that merely looks alike counts as this likely."""
+"""What the recogniser gives less is no alternative, but for the usual confusions (`confusions.USUAL`): there
+it is wrong while it is sure. A character that merely looks alike counts as this likely."""
 CLEARLY_LIKELIER = 8.0
 """How many times likelier than any other a repair must be to be the only explanation."""
 MOST_EXCHANGED = 2
@@ -94,7 +94,7 @@ def repairs(
 
 
 def the_one(found: Sequence[Repair]) -> Repair | None:
-    """The repair that alone satisfies the check, or that the recogniser thinks clearly likelier than all others.
+    """The repair that alone satisfies the check, or that the recogniser thinks clearly likelier than others.
 
     None where there is a choice, and where nothing but resemblance speaks for it.
     """
