@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Mapping
@@ -47,6 +48,9 @@ def serve(service: str, path: Path | None, host: str | None, port: int | None) -
             SuiteSettings, config=path, environ=os.environ, overrides={"server": asked} if asked else None
         )
         configure_logs(settings.log, sys.stderr)
+        logging.captureWarnings(
+            capture=True
+        )  # a library's warning about a file is a log entry like any other
         uvloop.run(_serve(settings, SERVICES if service == "all" else (service,)))
     except DomainError as error:
         click.echo(f"vidence: {error.message}", err=True)

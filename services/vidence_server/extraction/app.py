@@ -31,7 +31,7 @@ def build_service(
     ids: IdFactory,
 ) -> ExtractionService:
     """The service without a transport: for the servicer, for benchmarks, for `--embedded`."""
-    profile = ReadingProfile(detector_long_side_px=settings.detector_long_side_px)
+    profile = ReadingProfile(detector_area_px=settings.detector_area_px)
     vocabulary = Vocabulary.from_metadata(sessions[profile.recogniser_model].metadata)
     limits = ImageLimits(
         max_bytes=settings.max_image_bytes, max_pixels=settings.max_image_pixels, pdf_dpi=settings.pdf_dpi

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from vidence_server.runtime.settings import Section
+from vidence_server.vision.ocr.profile import ReadingProfile
 
 
 class ExtractionSettings(Section):
@@ -17,9 +18,9 @@ class ExtractionSettings(Section):
     pdf_dpi: int = Field(
         200, ge=36, le=600, description="Resolution at which a PDF page is drawn, in dots per inch."
     )
-    detector_long_side_px: int = Field(
-        960,
-        ge=320,
-        le=4096,
-        description="Longer side that the text detector sees, in px; larger reads smaller print.",
+    detector_area_px: int = Field(
+        ReadingProfile().detector_area_px,
+        ge=100_000,
+        le=4_000_000,
+        description="Pixels that the text detector sees at most; more read smaller print, for more time.",
     )

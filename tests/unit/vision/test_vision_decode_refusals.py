@@ -9,7 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fakes.bad_files import CASES, LIMITS, cut, encrypted_pdf, noise, pdf, pdf_with_picture, png_bomb, saved
+from fakes.bad_files import (
+    CASES,
+    LIMITS,
+    Case,
+    cut,
+    encrypted_pdf,
+    noise,
+    pdf,
+    pdf_with_picture,
+    png_bomb,
+    saved,
+)
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.vision.decode import ImageDecoder, ImageLimits
 

@@ -25,7 +25,7 @@ def test_each_line_is_a_field_as_it_was_read() -> None:
     assert first.validation.verdict is Verdict.NOT_CHECKED
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(st.permutations(range(3)))
 def test_lines_leave_in_reading_order_whatever_order_they_come_in(order: list[int]) -> None:
     events = read("text", [PAGE[place] for place in order]).events

@@ -2,8 +2,8 @@
 
 The search is small on purpose, because a check digit lets one in ten wrong values through and every further
 try makes a false proof likelier. One or two characters, among the least sure ones, are exchanged. Only what
-the recogniser itself considered is ever put in their place; what they merely resemble is tried too, but just to
-know whether the check digit has another explanation. Where it has, and the recogniser does not think one
+the recogniser itself considered is ever put in their place; what they merely resemble is tried too, but just
+to know whether the check digit has another explanation. Where it has, and the recogniser does not think one
 clearly likelier, nothing is changed. A recogniser that tells no alternatives gets no repairs of this kind.
 """
 

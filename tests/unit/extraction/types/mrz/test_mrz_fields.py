@@ -89,7 +89,7 @@ def test_the_standards_specimens_are_read(layout: str) -> None:
 
 @pytest.mark.requirement("R-EX2", "R-EX3")
 @pytest.mark.parametrize("layout", FORMATS)
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(person=people())
 def test_what_a_document_says_is_what_is_read(layout: str, person: Person) -> None:
     lines = zone_lines(person, layout)

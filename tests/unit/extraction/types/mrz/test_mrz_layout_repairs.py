@@ -114,7 +114,7 @@ def test_a_tilted_zone_among_other_lines_is_found(degrees: float) -> None:
 
 
 @pytest.mark.parametrize("layout", FORMATS)
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(seed=st.integers(0, 5_000), dropped=st.integers(1, 4), which=st.integers(0, 2))
 def test_dropped_fillers_are_restored_or_flagged_never_silently_wrong(
     layout: str, seed: int, dropped: int, which: int
@@ -135,7 +135,7 @@ def test_dropped_fillers_are_restored_or_flagged_never_silently_wrong(
 
 
 @pytest.mark.requirement("R-EX7")
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(
     st.lists(
         st.text(st.characters(codec="utf-8"), max_size=60) | st.text("P<UTO0I1AV9", max_size=95), max_size=6

@@ -207,7 +207,7 @@ def proofs(fields: tuple[ExtractedField, ...]) -> set[str]:
 
 @pytest.mark.requirement("R-EX3")
 @pytest.mark.parametrize("layout", FORMATS)
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(seed=st.integers(0, 10_000), at=st.integers(0, 10_000))
 def test_one_confusion_in_a_checked_field_is_repaired_or_flagged(layout: str, seed: int, at: int) -> None:
     random = Random(seed)
@@ -243,7 +243,7 @@ def test_one_confusion_in_a_checked_field_is_repaired_or_flagged(layout: str, se
 
 
 @pytest.mark.requirement("R-EX3")
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(seed=st.integers(0, 10_000), place=st.integers(0, 43), char=st.sampled_from(sorted(CHARACTER_VALUES)))
 def test_no_value_changes_without_a_correction_that_says_why(seed: int, place: int, char: str) -> None:
     upper, lower = zone_lines(random_person(Random(seed), TODAY), "TD3")
