@@ -109,7 +109,7 @@ async def open_suite(settings: SuiteSettings, services: Iterable[str] = SERVICES
     """
     if not set(services) <= set(SERVICES):
         raise ValueError(f"services are {SERVICES}")
-    # The engine's workers are the only threads that compute; OpenCV's own would fight with them for the cores.
+    # The engine's workers are the threads that compute; OpenCV's own would fight with them for the cores.
     cv2.setNumThreads(1)
     clock = SystemClock()
     ids = IdFactory(clock)

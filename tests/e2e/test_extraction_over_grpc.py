@@ -184,8 +184,9 @@ async def test_nothing_that_was_read_reaches_the_logs(
     client: Client, suite: LiveSuite, passport: bytes
 ) -> None:
     document = document_of(await messages_of(client, passport))
-    logged = "\n".join(str(entry) for entry in suite.logs)
-    assert '"event": "rpc"' in logged.replace("'", '"')
+    numbers = {"timestamp", "duration_s", "request_id", "connection_id"}  # may hold any digits by chance
+    logged = "\n".join(str({key: entry[key] for key in entry.keys() - numbers}) for entry in suite.logs)
+    assert "'event': 'rpc'" in logged
     for field in document.fields:
         for text in (field.value, field.raw_value):
             assert len(text) < 5 or text not in logged, field.key

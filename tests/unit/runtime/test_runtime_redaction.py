@@ -30,7 +30,7 @@ def failing(message: str) -> None:
         ("x" * 300, "<text of 300 characters>"),
         (b"\xff\xd8", "<2 bytes>"),
         (bytearray(3), "<3 bytes>"),
-        (memoryview(b"1234"), "<4 bytes>"),
+        pytest.param(memoryview(b"1234"), "<4 bytes>", id="memoryview"),
         (pb.ExtractDocumentRequest(content=b"12"), "<ExtractDocumentRequest of 4 bytes>"),
         (np.zeros((2, 2)), "<ndarray>"),
         (ValueError(CONTENTS), "<ValueError>"),
