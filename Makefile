@@ -19,7 +19,7 @@ $(VENV)/.installed: requirements/dev.txt pyproject.toml
 	@touch $@
 
 models: $(VENV)/.installed
-	@$(BIN)/vidence models pull --quiet
+	@$(BIN)/vidence models pull
 
 setup: $(VENV)/.installed models ## Virtual environment, packages, models
 

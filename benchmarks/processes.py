@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.ocr.metrics import Line
+from benchmarks.ocr.metrics import Box, Line
 from benchmarks.real_data import ROOT
+from vidence_server.vision.geometry import Point, Quad
 
 _LONGEST_ANSWER = 64 * 2**20
 _SLOWEST_START_S = 120.0
@@ -32,10 +33,17 @@ class Answer:
     """What was read on one picture."""
 
     lines: tuple[Line, ...]
+    quads: tuple[Quad, ...]
+    """Where the lines stand; upright boxes from engines that tell no more."""
     seconds: float
     """Inside the process, from bytes to lines."""
     extra: Mapping[str, float]
     """What only some engines tell."""
+
+
+def _box(quad: Quad) -> Box:
+    xs, ys = [point.x for point in quad.corners], [point.y for point in quad.corners]
+    return min(xs), min(ys), max(xs), max(ys)
 
 
 class EngineProcess:
@@ -59,8 +67,10 @@ class EngineProcess:
         answer = await future
         if "error" in answer:
             raise EngineFailedError(f"{self.name} on {path.name}: {answer['error']}")
-        lines = tuple(Line(line["text"], tuple(line["box"])) for line in answer["lines"])
-        return Answer(lines, answer["seconds"], answer.get("extra", {}))
+        found = answer["lines"]
+        quads = tuple(Quad(*(Point(x, y) for x, y in line["corners"])) for line in found)
+        lines = tuple(Line(line["text"], _box(quad)) for line, quad in zip(found, quads, strict=True))
+        return Answer(lines, quads, answer["seconds"], answer.get("extra", {}))
 
     async def receive_ready(self) -> None:
         """Waits for the first line, which tells the version."""

@@ -1,4 +1,4 @@
-"""`make eval`: how exactly documents with a machine readable zone are read. `docs/benchmarks.md` explains it."""
+"""`make eval`: how exactly machine readable zones are read. `docs/benchmarks.md` explains it."""
 
 from __future__ import annotations
 
@@ -34,9 +34,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="eval_mrz.py", description=__doc__)
-    parser.add_argument(
-        "--people", type=int, default=10, help="rendered documents per layout and degradation"
-    )
+    parser.add_argument("--people", type=int, default=10, help="documents per layout and degradation")
     parser.add_argument("--rendered-only", action="store_true", help="leave the real pictures and peers out")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the results")
     return parser.parse_args()

@@ -29,8 +29,9 @@ Read = Callable[[bytes], Awaitable[Answer]]
 _READY_WITHIN_S = 60.0
 
 
-def _line(text: str, xs: list[float], ys: list[float]) -> Answer:
-    return {"text": text, "box": [min(xs), min(ys), max(xs), max(ys)]}
+def _line(text: str, quad: Quad | geometry_pb2.Quad) -> Answer:
+    corners = (quad.top_left, quad.top_right, quad.bottom_right, quad.bottom_left)
+    return {"text": text, "corners": [[point.x, point.y] for point in corners]}
 
 
 def direct(pipeline: Pipeline) -> Read:
@@ -45,7 +46,7 @@ def direct(pipeline: Pipeline) -> Read:
             "call_seconds": pipeline.call_seconds() - calls,
             "workers": pipeline.engine.workers,
         }
-        lines = [_line(field.value, *_corners(field.quad)) for field in document.fields if field.quad]
+        lines = [_line(field.value, field.quad) for field in document.fields if field.quad]
         return {"lines": lines, "extra": extra}
 
     return read
@@ -64,19 +65,10 @@ def streamed(client: Client) -> Read:
                     continue
                 first = first or time.perf_counter() - start
                 field = message.extraction_field.field
-                lines.append(_line(field.value, *_box(field.box)))
+                lines.append(_line(field.value, field.box))
         return {"lines": lines, "extra": {"first_line_seconds": first}}
 
     return read
-
-
-def _corners(quad: Quad) -> tuple[list[float], list[float]]:
-    return [point.x for point in quad.corners], [point.y for point in quad.corners]
-
-
-def _box(quad: geometry_pb2.Quad) -> tuple[list[float], list[float]]:
-    points = (quad.top_left, quad.top_right, quad.bottom_right, quad.bottom_left)
-    return [point.x for point in points], [point.y for point in points]
 
 
 async def _serve(ready: str, read: Read, answers: TextIO) -> None:

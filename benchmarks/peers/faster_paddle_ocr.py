@@ -4,7 +4,7 @@ import argparse
 from importlib.metadata import version
 
 from faster_paddle import OcrEngine
-from protocol import Line, line, serve
+from protocol import Line, serve, upright
 
 
 def main() -> None:
@@ -18,7 +18,7 @@ def main() -> None:
     def read(content: bytes) -> list[Line]:
         bounds = engine.ocr(content)["bounds"]
         return [
-            line(bound["text"], [bound["topLeftCoord"], bound["bottomRightCoord"]])
+            upright(bound["text"], *bound["topLeftCoord"], *bound["bottomRightCoord"])
             for bound in bounds.values()
         ]
 

@@ -1,8 +1,8 @@
 """What every peer process speaks: a JSON line with a path comes in, a JSON line with what was read goes out.
 
 Started: ``{"ready": "<name and version>"}``. Then for each ``{"id": 7, "path": "…"}`` one
-``{"id": 7, "lines": [{"text": "…", "box": [x0, y0, x1, y1]}], "seconds": 0.5}``, boxes in px of the picture;
-seconds are those between the bytes in memory and the lines. A failure is ``{"id": 7, "error": "…"}``.
+``{"id": 7, "lines": [{"text": "…", "corners": [[x, y], …]}], "seconds": 0.5}``, or ``{"id": 7, "error": "…"}``.
+Four corners clockwise from the top left, in px of the picture; seconds from bytes in memory to lines.
 """
 
 import json
@@ -41,8 +41,11 @@ def _answer(path: Path, read: Callable[[bytes], list[Line]]) -> dict[str, object
     return {"lines": lines, "seconds": time.perf_counter() - start}
 
 
-def line(text: str, points: Iterable[tuple[float, float]]) -> Line:
-    """One line with the upright box around its points."""
-    corners = [(float(x), float(y)) for x, y in points]
-    xs, ys = [x for x, _ in corners], [y for _, y in corners]
-    return {"text": text, "box": [min(xs), min(ys), max(xs), max(ys)]}
+def line(text: str, corners: Iterable[tuple[float, float]]) -> Line:
+    """One line with its four corners, clockwise from the top left."""
+    return {"text": text, "corners": [[float(x), float(y)] for x, y in corners]}
+
+
+def upright(text: str, left: float, top: float, right: float, bottom: float) -> Line:
+    """One line in an upright box."""
+    return line(text, [(left, top), (right, top), (right, bottom), (left, bottom)])

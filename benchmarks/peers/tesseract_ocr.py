@@ -4,7 +4,7 @@ import csv
 import io
 import subprocess
 
-from protocol import Line, line, serve
+from protocol import Line, serve, upright
 
 COMMAND = ["tesseract", "stdin", "stdout", "tsv"]
 
@@ -16,15 +16,14 @@ def read(content: bytes) -> list[Line]:
     for row in csv.DictReader(io.StringIO(table), delimiter="\t", quoting=csv.QUOTE_NONE):
         if row["level"] == "5" and row["text"].strip():
             words.setdefault((row["block_num"], row["par_num"], row["line_num"]), []).append(row)
-    return [
-        line(" ".join(row["text"] for row in row_words), [p for row in row_words for p in _corners(row)])
-        for row_words in words.values()
-    ]
+    return [_joined(found) for found in words.values()]
 
 
-def _corners(row: dict[str, str]) -> list[tuple[float, float]]:
-    left, top = int(row["left"]), int(row["top"])
-    return [(left, top), (left + int(row["width"]), top + int(row["height"]))]
+def _joined(words: list[dict[str, str]]) -> Line:
+    lefts, tops = [int(word["left"]) for word in words], [int(word["top"]) for word in words]
+    right = max(left + int(word["width"]) for left, word in zip(lefts, words, strict=True))
+    bottom = max(top + int(word["height"]) for top, word in zip(tops, words, strict=True))
+    return upright(" ".join(word["text"] for word in words), min(lefts), min(tops), right, bottom)
 
 
 def main() -> None:

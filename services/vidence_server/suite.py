@@ -12,7 +12,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
-import cv2
 import structlog
 from pydantic import Field
 
@@ -109,8 +108,6 @@ async def open_suite(settings: SuiteSettings, services: Iterable[str] = SERVICES
     """
     if not set(services) <= set(SERVICES):
         raise ValueError(f"services are {SERVICES}")
-    # The engine's workers are the threads that compute; OpenCV's own would fight with them for the cores.
-    cv2.setNumThreads(1)
     clock = SystemClock()
     ids = IdFactory(clock)
     metrics = Metrics(version=version("vidence"))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import cv2
+
 from vidence.extraction.v1 import extraction_service_pb2_grpc as pb_grpc
 from vidence_server.core.clock import Clock
 from vidence_server.core.ids import IdFactory
@@ -31,6 +33,8 @@ def build_service(
     ids: IdFactory,
 ) -> ExtractionService:
     """The service without a transport: for the servicer, for benchmarks, for `--embedded`."""
+    # The engine's workers are the threads that compute; OpenCV's own would fight with them for the cores.
+    cv2.setNumThreads(1)
     profile = ReadingProfile(detector_area_px=settings.detector_area_px)
     vocabulary = Vocabulary.from_metadata(sessions[profile.recogniser_model].metadata)
     limits = ImageLimits(
