@@ -58,12 +58,10 @@ async def contest(entries: Sequence[Entry], pictures: Sequence[Picture], rounds:
 
 
 async def _warm_up(entries: Sequence[Entry], pictures: Sequence[Picture]) -> None:
-    """One picture of each kind for every process: first runs allocate."""
-    firsts = {picture.kind: picture for picture in pictures}
+    """One picture for every process: first runs allocate."""
     for entry in entries:
         for engine in {entry.alone, *entry.pair}:
-            for picture in firsts.values():
-                await engine.read(picture.path)
+            await engine.read(pictures[0].path)
 
 
 async def _single_round(

@@ -13,8 +13,8 @@ from benchmarks.ocr.metrics import Line
 from rendering.degrade import Degradation, degrade
 from rendering.fonts import label_font
 
-_SIZE = (1240, 1600)
-_MARGIN = 100
+_SIZE = (1000, 1150)
+_MARGIN = 80
 _INK = (32, 32, 38)
 _WORDS = (
     "agreement", "amount", "annual", "apply", "archive", "balance", "before", "border", "branch", "carrier",
@@ -70,34 +70,34 @@ _Drawn = tuple[tuple[int, int], str, Font]
 def _letter(random: Random) -> Iterator[_Drawn]:
     yield (_MARGIN, 110), _title(random), label_font(44, bold=True)
     yield (_MARGIN, 190), _date(random), label_font(24)
-    yield from _paragraphs(random, (_MARGIN, 270), width=_SIZE[0] - 2 * _MARGIN, size=26)
+    yield from _paragraphs(random, (_MARGIN, 270), width=_SIZE[0] - 2 * _MARGIN, size=25)
 
 
 def _columns(random: Random) -> Iterator[_Drawn]:
     yield (_MARGIN, 100), _title(random), label_font(36, bold=True)
-    width = (_SIZE[0] - 2 * _MARGIN - 70) // 2
-    for left in (_MARGIN, _MARGIN + width + 70):
+    width = (_SIZE[0] - 2 * _MARGIN - 60) // 2
+    for left in (_MARGIN, _MARGIN + width + 60):
         yield from _paragraphs(random, (left, 190), width=width, size=21)
 
 
 def _invoice(random: Random) -> Iterator[_Drawn]:
     yield (_MARGIN, 100), _title(random), label_font(38, bold=True)
     yield (_MARGIN, 180), f"No. {random.randint(10_000, 999_999)} / {_date(random)}", label_font(24)
-    for number in range(22):
-        y = 280 + number * 52
+    for number in range(14):
+        y = 270 + number * 56
         yield (_MARGIN, y), f"{number + 1:02d}", label_font(24)
-        yield (190, y), " ".join(random.sample(_WORDS, 3)).capitalize(), label_font(24)
-        yield (780, y), f"{random.randint(1, 48)} pcs", label_font(24)
-        yield (980, y), f"{random.randint(1, 4999)}.{random.randint(0, 99):02d}", label_font(24)
+        yield (150, y), " ".join(random.sample(_WORDS, 3)).capitalize(), label_font(24)
+        yield (640, y), f"{random.randint(1, 48)} pcs", label_font(24)
+        yield (800, y), f"{random.randint(1, 4999)}.{random.randint(0, 99):02d}", label_font(24)
 
 
 def _paragraphs(random: Random, start: tuple[int, int], *, width: int, size: int) -> Iterator[_Drawn]:
     font = label_font(size)
     left, y = start
-    while y < _SIZE[1] - 160:
+    while y < _SIZE[1] - 260:
         for _ in range(random.randint(3, 6)):
             yield (left, y), _line(random, font, width), font
-            y += round(size * 1.75)
+            y += round(size * 1.8)
         y += size
 
 

@@ -1,8 +1,9 @@
 """What every peer process speaks: a JSON line with a path comes in, a JSON line with what was read goes out.
 
 Started: ``{"ready": "<name and version>"}``. Then for each ``{"id": 7, "path": "…"}`` one
-``{"id": 7, "lines": [{"text": "…", "corners": [[x, y], …]}], "seconds": 0.5}``, or ``{"id": 7, "error": "…"}``.
-Four corners clockwise from the top left, in px of the picture; seconds from bytes in memory to lines.
+``{"id": 7, "lines": [{"text": "…", "corners": [[x, y], …]}], "seconds": 0.5}``, or
+``{"id": 7, "error": "…"}``. Corners run clockwise from the top left, in px of the picture; seconds are those
+between the bytes in memory and the lines.
 """
 
 import json
