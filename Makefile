@@ -39,7 +39,7 @@ lint: $(VENV)/.installed gen-check types contracts ## Lint, format check, types,
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/buf lint && $(BIN)/buf format -d --exit-code protos
 
 types: $(VENV)/.installed
-	@$(BIN)/mypy services clients/python tests tools benchmarks examples
+	@$(BIN)/mypy services clients/python tests tools benchmarks
 
 contracts: $(VENV)/.installed
 	@$(BIN)/lint-imports --no-logo
