@@ -13,6 +13,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+from blockbuster import blockbuster_ctx
 from PIL import Image, ImageDraw, ImageFont
 
 from e2e_suite import LiveSuite, start_suite, stop_suite
@@ -23,7 +24,7 @@ from vidence_client.conformance import check_result_stream
 from vidence_server.core.clock import SystemClock
 from vidence_server.core.ids import IdFactory
 from vidence_server.extraction import app
-from vidence_server.extraction.domain.events import ExtractionEvent, FieldRead
+from vidence_server.extraction.domain.events import ExtractionComplete, ExtractionEvent, FieldRead
 from vidence_server.extraction.service import ExtractionRequest
 from vidence_server.extraction.settings import ExtractionSettings
 from vidence_server.inference.engine import Engine, EngineSettings, EngineStatistics
@@ -88,6 +89,20 @@ async def test_closing_a_reading_stops_it_within_one_model_step(stage: str, long
         await assert_eventually(lambda: idle(engine.statistics()))
         assert completed(engine.statistics()) - at_close <= engine.workers
         assert completed(engine.statistics()) < LINES / 2
+
+
+@pytest.mark.requirement("R-EX1", "R-ST6")
+async def test_reading_never_blocks_the_loop(passport: bytes) -> None:
+    clock = SystemClock()
+    sessions = load_sessions(InferenceSettings(), app.MODELS)
+    async with Engine(sessions, EngineSettings(workers=2), clock) as engine:
+        service = app.build_service(
+            ExtractionSettings(), engine=engine, sessions=sessions, clock=clock, ids=IdFactory(clock)
+        )
+        with blockbuster_ctx("vidence_server"):
+            events = [event async for event in service.extract(ExtractionRequest(passport))]
+    assert isinstance(events[-1], ExtractionComplete)
+    assert events[-1].document.document_type == "passport"
 
 
 @pytest.mark.requirement("R-EX1")
