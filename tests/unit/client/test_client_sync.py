@@ -109,11 +109,8 @@ def test_a_forgotten_client_takes_its_thread_with_it(address: str) -> None:
 
 
 PROGRAM = """
-import signal
 import sys
 from vidence_client import sync
-# a job that a shell put into the background inherits an ignored SIGINT
-signal.signal(signal.SIGINT, signal.default_int_handler)
 client = sync.Client(sys.argv[1])
 stream = client.extraction.extract(sys.argv[2].encode())
 print(next(stream).WhichOneof("payload"), next(stream).WhichOneof("payload"), flush=True)
