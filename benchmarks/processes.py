@@ -146,7 +146,8 @@ class Peer:
     script: str
     arguments: tuple[str, ...] = ()
     one_thread: tuple[str, ...] = ("--threads", "1")
-    one_thread_environ: tuple[tuple[str, str], ...] = ()
+    environ: tuple[tuple[str, str], ...] = ()
+    """Variables on top of this process's own, in every mode."""
     program: str = ""
     """What must be installed on the machine."""
 
@@ -154,10 +155,6 @@ class Peer:
         """Program and arguments."""
         limit = self.one_thread if one_thread else ()
         return [PEER_PYTHON, ROOT / "benchmarks" / "peers" / self.script, *self.arguments, *limit]
-
-    def environ(self, *, one_thread: bool = False) -> dict[str, str]:
-        """Variables that the command needs."""
-        return dict(self.one_thread_environ) if one_thread else {}
 
     @property
     def missing(self) -> str:
@@ -173,5 +170,6 @@ PEERS = (
     Peer("rapidocr", "rapid_ocr.py"),
     Peer("faster-paddle tiny", "faster_paddle_ocr.py", ("--size", "tiny")),
     Peer("faster-paddle small", "faster_paddle_ocr.py", ("--size", "small")),
+    # Its threads wait for each other so busily that one is several times as fast as its default of all cores.
     Peer("tesseract", "tesseract_ocr.py", (), (), (("OMP_THREAD_LIMIT", "1"),), "tesseract"),
 )

@@ -111,7 +111,7 @@ async def our_outcomes(pipeline: Pipeline, pictures: Sequence[Path]) -> list[Out
 async def peer_outcome(peer: Peer, pictures: Sequence[Path], today: date, log: Path) -> Outcome:
     """A peer with its defaults."""
     found = {}
-    async with engine_process(peer.name, peer.command(), log=log) as engine:
+    async with engine_process(peer.name, peer.command(), log=log, environ=dict(peer.environ)) as engine:
         for path in pictures:
             answer = await engine.read(path)
             found[path.name] = peer_checks(answer, real_type(path), today)

@@ -46,14 +46,13 @@ def _ours(engine: EngineProcess, mode: str) -> Entry:
 
 
 async def _peer(stack: AsyncExitStack, peer: Peer, log: Path) -> Entry:
-    alone = await stack.enter_async_context(engine_process(peer.name, peer.command(), log=log))
-    first, second = [
+    alone, first, second = [
         await stack.enter_async_context(
             engine_process(
-                peer.name, peer.command(one_thread=True), log=log, environ=peer.environ(one_thread=True)
+                peer.name, peer.command(one_thread=one_thread), log=log, environ=dict(peer.environ)
             )
         )
-        for _ in range(2)
+        for one_thread in (False, True, True)
     ]
     return Entry(peer.name, alone, (first, second), "two processes, one thread each", is_peer=True)
 

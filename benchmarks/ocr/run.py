@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.machine import description
+from benchmarks.machine import CpuTimes, description
 from benchmarks.ocr.contest import Entry, Measured, contest
 from benchmarks.ocr.entries import open_entries, runnable
 from benchmarks.ocr.pictures import Picture, pictures
@@ -24,8 +24,8 @@ RESULTS = ROOT / "benchmarks" / "results"
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench-ocr", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="how often everybody reads everything")
-    parser.add_argument("--pages", type=int, default=3, help="rendered pages")
-    parser.add_argument("--receipts", type=int, default=4, help="real receipts, where there are some")
+    parser.add_argument("--pages", type=int, default=2, help="rendered pages")
+    parser.add_argument("--receipts", type=int, default=3, help="real receipts, where there are some")
     parser.add_argument("--limit", type=int, default=0, help="at most so many pictures of each kind: a trial")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the results")
     return parser.parse_args()
@@ -40,8 +40,11 @@ async def _measure(options: argparse.Namespace, folder: Path, log: Path) -> bool
     if real_data("receipts") is None:
         missing.append(absence("receipts"))
     print("\n".join([*missing, f"{len(chosen)} pictures, {options.rounds} rounds"]), flush=True)
+    before = CpuTimes.now()
     async with open_entries(present, log) as entries:
         measured = await contest(entries, chosen, options.rounds)
+    others = before.others_share(CpuTimes.now())
+    machine["other work meanwhile"] = f"{others:.0%} of the cores"
     return _publish(options, chosen, entries, measured, machine=machine, missing=missing)
 
 

@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from benchmarks.machine import CpuTimes
 from benchmarks.ocr.contest import Measured
 from benchmarks.ocr.pictures import receipt_lines
 from benchmarks.ocr.standing import best_pair, inside, ratio
@@ -60,3 +61,13 @@ def test_the_truth_of_a_receipt_may_hold_commas() -> None:
     (line,) = receipt_lines("1,2,9,2,9,8,1,8,NO. 5, ROAD, CITY\n\n")
     assert line.text == "NO. 5, ROAD, CITY"
     assert line.box == (1.0, 2.0, 9.0, 8.0)
+
+
+def test_work_of_others_is_what_is_left_of_the_busy_time() -> None:
+    before, after = CpuTimes(100.0, 500.0, 10.0), CpuTimes(160.0, 540.0, 50.0)
+    assert before.others_share(after) == pytest.approx(0.2)
+
+
+def test_own_work_is_none_of_others() -> None:
+    before, after = CpuTimes(100.0, 500.0, 10.0), CpuTimes(150.0, 550.0, 61.0)
+    assert before.others_share(after) == 0.0

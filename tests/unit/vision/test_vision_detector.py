@@ -63,9 +63,9 @@ def test_a_region_grows_by_area_over_perimeter() -> None:
     map_ = probability()
     map_[100:120, 200:400] = 0.9
     (region,) = found(map_)
-    # The dilated kernel is 200 × 20 px between outermost pixel centres; it grows by 1.6 · A / P.
+    # The dilated kernel is 200 × 20 px between outermost pixel centres; it grows by ratio · A / P.
     width, height = 200, 20
-    growth = 1.6 * width * height / (2 * (width + height))
+    growth = PROFILE.unclip_ratio * width * height / (2 * (width + height))
     assert region.quad.width == pytest.approx(width + 2 * growth, abs=1)
     assert region.quad.height == pytest.approx(height + 2 * growth, abs=1)
     assert region.quad.centre.distance(Point(299.5, 109.5)) < 1

@@ -14,7 +14,7 @@ class ReadingProfile:
     recogniser_model: str = "ocr-recogniser"
     """Name of the recogniser in the model registry."""
 
-    detector_area_px: int = 700_000
+    detector_area_px: int = 550_000
     """Width × height that the detector sees. An area, so that a long receipt keeps its letters."""
     detector_long_side_px: int = 1600
     """The longer side that the detector sees, at most."""
@@ -26,7 +26,7 @@ class ReadingProfile:
     """Text probability, 0–1, from which a pixel counts as text."""
     region_threshold: float = 0.5
     """Mean text probability, 0–1, that a region needs."""
-    unclip_ratio: float = 1.6
+    unclip_ratio: float = 2.0
     """Growth of a region: every side moves out by ratio × area / perimeter (Liao et al. 2020, DB)."""
     min_region_side_px: float = 3.0
     """Shorter side, in px of what the detector sees and before growth, that a region needs."""
