@@ -24,8 +24,8 @@ RESULTS = ROOT / "benchmarks" / "results"
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench-ocr", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="how often everybody reads everything")
-    parser.add_argument("--pages", type=int, default=2, help="rendered pages")
-    parser.add_argument("--receipts", type=int, default=3, help="real receipts, where there are some")
+    parser.add_argument("--pages", type=int, default=3, help="rendered pages")
+    parser.add_argument("--receipts", type=int, default=4, help="real receipts, where there are some")
     parser.add_argument("--limit", type=int, default=0, help="at most so many pictures of each kind: a trial")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the results")
     return parser.parse_args()
