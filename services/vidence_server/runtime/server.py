@@ -26,6 +26,7 @@ from vidence_server.runtime.metrics import Metrics
 from vidence_server.runtime.server_options import server_options
 from vidence_server.runtime.settings import ServerSettings
 from vidence_server.runtime.stream_servicer import ResultStreams
+from vidence_server.runtime.watch_streams import WatchStreams
 
 AddServicer = Callable[[grpc.aio.Server], None]
 _SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -51,6 +52,8 @@ class RpcServer:
         self.settings = settings
         self.result_streams = ResultStreams(settings, metrics=metrics.streams, clock=clock, ids=ids)
         """For servicers that answer with result streams."""
+        self.watch_streams = WatchStreams(settings, metrics=metrics.streams, clock=clock, ids=ids)
+        """For servicers that answer with watch streams."""
         self._clock = clock
         self._log = structlog.get_logger(__name__)
         self._admission = Admission(settings, metrics.streams)
@@ -70,6 +73,7 @@ class RpcServer:
         self._port = 0
         metrics.export("server", self._admission.statistics)
         metrics.export("result_streams", self.result_streams.statistics)
+        metrics.export("watch_streams", self.watch_streams.statistics)
 
     def register(self, service: str, add: AddServicer) -> None:
         """Offers a service, by its full name; not ready until `mark_ready`.
@@ -132,10 +136,12 @@ class RpcServer:
             grace_s: Time that running calls get, seconds; None: `drain_grace_s`.
         """
         grace_s = self.settings.drain_grace_s if grace_s is None else grace_s
-        self._log.info("draining", open_streams=self.result_streams.statistics().open, grace_s=grace_s)
+        streams = self.result_streams.statistics().open + self.watch_streams.statistics().open
+        self._log.info("draining", open_streams=streams, grace_s=grace_s)
         until_s = self._clock.monotonic() + grace_s
         await self._health.enter_graceful_shutdown()
         self._admission.drain()
+        await self.watch_streams.drain(grace_s)
         await self.result_streams.drain(grace_s)
         await asyncio.sleep(self.settings.drain_accept_s)
         await self.stop(max(0.0, until_s - self._clock.monotonic()))

@@ -7,9 +7,7 @@ nobody reads any more.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
@@ -18,17 +16,16 @@ import grpc
 import structlog
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc.status_pb2 import Status
-from prometheus_client import Counter
 
 from vidence.stream.v1.stream_control_pb2 import Connected, Heartbeat
 from vidence_server.core.clock import Clock
-from vidence_server.core.errors import DomainError, Reason
+from vidence_server.core.errors import DomainError
 from vidence_server.core.ids import IdFactory
 from vidence_server.runtime.hand_over import HandOver, Signal
 from vidence_server.runtime.metrics import StreamMetrics
-from vidence_server.runtime.rpc import Method, Rpc, current_rpc
 from vidence_server.runtime.settings import ServerSettings
 from vidence_server.runtime.status import defect, domain_error_of, to_duration, to_status
+from vidence_server.runtime.stream_accounts import StreamAccount, StreamAccounts, reason_of_silence
 from vidence_server.runtime.stream_source import SourceRun
 
 # After the grace of a drain, streams get this long to write that they failed.
@@ -73,15 +70,9 @@ class StreamStatistics:
 class _Stream(Generic[R]):
     """One open stream."""
 
-    rpc: Rpc
+    account: StreamAccount
     box: HandOver[R]
-    connection_id: str
-    opened_s: float
     emit_time: datetime
-    sent_counter: Counter
-    heartbeat_counter: Counter
-    sent: int = 0
-    heartbeats: int = 0
     reason: str = ""
 
 
@@ -92,14 +83,10 @@ class ResultStreams:
         self, settings: ServerSettings, *, metrics: StreamMetrics, clock: Clock, ids: IdFactory
     ) -> None:
         self._settings = settings
-        self._metrics = metrics
         self._clock = clock
-        self._ids = ids
         self._log = structlog.get_logger(__name__)
+        self._accounts = StreamAccounts(metrics, clock=clock, ids=ids, retry_delay_s=settings.retry_delay_s)
         self._open: set[_Stream[Any]] = set()
-        self._empty = asyncio.Event()
-        self._empty.set()
-        self._draining = False
 
     async def serve(
         self,
@@ -133,19 +120,20 @@ class ResultStreams:
         """
         period_s = heartbeat_period_s or self._settings.heartbeat_period_s
         stream: _Stream[R] = self._opened(period_s)
-        run = SourceRun(source, stream.box, envelope.is_terminal, name=f"source of {stream.connection_id}")
+        run = SourceRun(
+            source, stream.box, envelope.is_terminal, name=f"source of {stream.account.connection_id}"
+        )
         try:
             yield self._stamped(stream, envelope.connected(self._connected(stream, period_s)))
             while (message := await stream.box.take()) is not Signal.END:
                 if message is Signal.QUIET:
-                    stream.heartbeats += 1
-                    stream.heartbeat_counter.inc()
+                    stream.account.count_heartbeat()
                     message = envelope.heartbeat(Heartbeat())
                 yield self._stamped(stream, message)
             stream.reason = "COMPLETE"
         except Exception as error:  # noqa: BLE001  # whatever a source raises must reach the client as a message
             failure = self._failure(stream, error)
-            yield self._stamped(stream, envelope.failed(to_status(failure, stream.rpc.request_id)))
+            yield self._stamped(stream, envelope.failed(to_status(failure, stream.account.rpc.request_id)))
             stream.reason = failure.reason
             raise failure from None
         finally:
@@ -153,11 +141,11 @@ class ResultStreams:
 
     async def drain(self, grace_s: float) -> None:
         """Opens no more streams, waits up to `grace_s` seconds, then fails those that are left: DRAINING."""
-        self._draining = True
-        await self._wait_empty(grace_s)
+        self._accounts.drain()
+        await self._accounts.wait_empty(grace_s)
         for stream in self._open:
-            stream.box.interrupt(self._draining_error())
-        await self._wait_empty(_LAST_WORDS_S)
+            stream.box.interrupt(self._accounts.draining_error())
+        await self._accounts.wait_empty(_LAST_WORDS_S)
 
     def statistics(self) -> StreamStatistics:
         """The numbers as they are now."""
@@ -165,29 +153,17 @@ class ResultStreams:
         return StreamStatistics(open=len(streams), buffered=sum(len(stream.box) for stream in streams))
 
     def _opened(self, period_s: float) -> _Stream[Any]:
-        if self._draining:
-            raise self._draining_error()
-        rpc = current_rpc() or Rpc(Method("", "", request_streaming=False, response_streaming=True), "")
-        method = (rpc.method.service, rpc.method.name)
         stream: _Stream[Any] = _Stream(
-            rpc=rpc,
+            account=self._accounts.open(),
             box=HandOver(capacity=self._settings.stream_buffer, period_s=period_s, clock=self._clock),
-            connection_id=self._ids.new("con"),
-            opened_s=self._clock.monotonic(),
             emit_time=self._clock.now(),
-            sent_counter=self._metrics.sent.labels(*method),
-            heartbeat_counter=self._metrics.heartbeats.labels(*method),
         )
         self._open.add(stream)
-        self._empty.clear()
-        self._metrics.opened.labels(*method).inc()
-        self._metrics.open.labels(*method).inc()
-        self._log.info("stream opened", method=rpc.method.name, connection_id=stream.connection_id)
         return stream
 
     def _connected(self, stream: _Stream[Any], period_s: float) -> Connected:
         return Connected(
-            connection_id=stream.connection_id,
+            connection_id=stream.account.connection_id,
             heartbeat_period=to_duration(period_s),
             retry_delay=to_duration(self._settings.retry_delay_s),
         )
@@ -195,9 +171,8 @@ class ResultStreams:
     def _stamped(self, stream: _Stream[R], message: R) -> R:
         now = max(stream.emit_time, self._clock.now())
         stream.emit_time = now
-        stream.sent += 1
-        stream.sent_counter.inc()
-        message.sequence = stream.sent
+        stream.account.count_sent()
+        message.sequence = stream.account.sent
         message.emit_time.seconds = int(now.timestamp())
         message.emit_time.nanos = now.microsecond * 1000
         return message
@@ -206,13 +181,8 @@ class ResultStreams:
         known = domain_error_of(error)
         if known is not None:
             return known
-        self._log.error("source failed", method=stream.rpc.method.name, exc_info=error)
+        self._log.error("source failed", method=stream.account.rpc.method.name, exc_info=error)
         return defect()
-
-    def _draining_error(self) -> DomainError:
-        return DomainError(
-            Reason.DRAINING, "The server is shutting down.", retry_after_s=self._settings.retry_delay_s
-        )
 
     async def _close(
         self, stream: _Stream[R], run: SourceRun[R], context: grpc.aio.ServicerContext[Any, Any]
@@ -221,34 +191,5 @@ class ResultStreams:
         try:
             await run.stop()
         finally:
-            self._closed(stream, stream.reason or _reason_of_silence(context))
-
-    def _closed(self, stream: _Stream[Any], reason: str) -> None:
-        duration_s = self._clock.monotonic() - stream.opened_s
-        method = (stream.rpc.method.service, stream.rpc.method.name)
-        self._open.discard(stream)
-        if not self._open:
-            self._empty.set()
-        self._metrics.open.labels(*method).dec()
-        self._metrics.closed.labels(*method, reason).inc()
-        self._metrics.duration.labels(*method).observe(duration_s)
-        self._log.info(
-            "stream closed",
-            method=stream.rpc.method.name,
-            connection_id=stream.connection_id,
-            reason=reason,
-            duration_s=round(duration_s, 6),
-            sent=stream.sent,
-            heartbeats=stream.heartbeats,
-        )
-
-    async def _wait_empty(self, seconds: float) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._empty.wait()
-
-
-def _reason_of_silence(context: grpc.aio.ServicerContext[Any, Any]) -> str:
-    """Why a stream ended that nobody could be told about."""
-    left_s: float | None = context.time_remaining()
-    return Reason.DEADLINE_EXCEEDED if left_s is not None and left_s <= 0 else Reason.CANCELLED
+            self._open.discard(stream)
+            self._accounts.close(stream.account, stream.reason or reason_of_silence(context))

@@ -70,7 +70,7 @@ class InterceptorChain(grpc.aio.ServerInterceptor):
         return make(
             behaviour,
             request_deserializer=_tolerant(handler.request_deserializer),
-            response_serializer=handler.response_serializer,
+            response_serializer=_ready_or(handler.response_serializer),
         )
 
 
@@ -123,3 +123,10 @@ def _tolerant(deserialise: Callable[[bytes], Any] | None) -> Callable[[bytes], A
             return Undecodable()
 
     return decoded
+
+
+def _ready_or(serialise: Callable[[Any], bytes] | None) -> Callable[[Any], bytes] | None:
+    """Lets through what is bytes already: watch streams join encoded events and build no messages."""
+    if serialise is None:
+        return None
+    return lambda message: message if type(message) is bytes else serialise(message)

@@ -32,7 +32,8 @@ class ValidationInterceptor:
             else:
                 self.check_request(request)
             if self._responses:
-                response = await behaviour(request, cast(Context, _CheckedContext(context, self)))
+                checked_context = _CheckedContext(context, self, _response_class(method))
+                response = await behaviour(request, cast(Context, checked_context))
                 if response is not None:
                     self.check_response(response)
                 return response
@@ -82,16 +83,25 @@ class ValidationInterceptor:
 class _CheckedContext:
     """A call whose writes are checked first; everything else is the call's own."""
 
-    def __init__(self, context: Context, validation: ValidationInterceptor) -> None:
+    def __init__(
+        self, context: Context, validation: ValidationInterceptor, response_class: type[Message]
+    ) -> None:
         self._context = context
         self._validation = validation
+        self._response_class = response_class
 
-    async def write(self, message: Message) -> None:
-        self._validation.check_response(message)
+    async def write(self, message: Message | bytes) -> None:
+        decoded = self._response_class.FromString(message) if isinstance(message, bytes) else message
+        self._validation.check_response(decoded)
         await self._context.write(message)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._context, name)
+
+
+def _response_class(method: Method) -> type[Message]:
+    service = descriptor_pool.Default().FindServiceByName(method.service)
+    return message_factory.GetMessageClass(service.methods_by_name[method.name].output_type)
 
 
 def field_path(violation: Violation) -> str:

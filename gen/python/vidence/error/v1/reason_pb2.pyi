@@ -37,33 +37,33 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_IMAGE_UNSUPPORTED: _Reason.ValueType  # 3
     """`INVALID_ARGUMENT`. The bytes are no image, or one of a format that is not read here.
 
-    Sample: `{"reason": "IMAGE_UNSUPPORTED", "domain": "vidence", "metadata": {"supported": "JPEG, PNG, WebP, BMP, TIFF, GIF, PDF"}}`
+    Sample: `{"reason": "IMAGE_UNSUPPORTED", "domain": "vidence", "metadata": {}}`
     """
     REASON_IMAGE_CORRUPT: _Reason.ValueType  # 4
     """`INVALID_ARGUMENT`. The image is truncated or damaged.
 
-    Sample: `{"reason": "IMAGE_CORRUPT", "domain": "vidence", "metadata": {"media_type": "image/jpeg"}}`
+    Sample: `{"reason": "IMAGE_CORRUPT", "domain": "vidence", "metadata": {"media_type": "image/jpeg", "cause": "OSError"}}`
     """
     REASON_IMAGE_TOO_LARGE: _Reason.ValueType  # 5
     """`INVALID_ARGUMENT`. The image has more bytes than the limit. gRPC itself refuses messages over 24 MiB with RESOURCE_EXHAUSTED, before any
     service sees them, and then without details.
 
-    Sample: `{"reason": "IMAGE_TOO_LARGE", "domain": "vidence", "metadata": {"limit_bytes": "20971520", "actual_bytes": "20971521"}}`
+    Sample: `{"reason": "IMAGE_TOO_LARGE", "domain": "vidence", "metadata": {"limit": "20971520", "actual": "20971521"}}`
     """
     REASON_IMAGE_TOO_MANY_PIXELS: _Reason.ValueType  # 6
     """`INVALID_ARGUMENT`. The header announces more pixels than the limit; nothing was decoded.
 
-    Sample: `{"reason": "IMAGE_TOO_MANY_PIXELS", "domain": "vidence", "metadata": {"limit_px": "50000000", "actual_px": "3600000000"}}`
+    Sample: `{"reason": "IMAGE_TOO_MANY_PIXELS", "domain": "vidence", "metadata": {"limit": "50000000", "actual": "3600000000", "width_px": "60000", "height_px": "60000"}}`
     """
     REASON_IMAGE_TOO_SMALL: _Reason.ValueType  # 7
     """`INVALID_ARGUMENT`. A side of the image is shorter than anything that could be read.
 
-    Sample: `{"reason": "IMAGE_TOO_SMALL", "domain": "vidence", "metadata": {"limit_px": "8", "actual_px": "1"}}`
+    Sample: `{"reason": "IMAGE_TOO_SMALL", "domain": "vidence", "metadata": {"limit": "8", "actual": "1", "width_px": "640", "height_px": "1"}}`
     """
     REASON_IMAGE_ANIMATED: _Reason.ValueType  # 8
     """`INVALID_ARGUMENT`. The image has several frames or pages; one call reads one picture.
 
-    Sample: `{"reason": "IMAGE_ANIMATED", "domain": "vidence", "metadata": {"frames": "12"}}`
+    Sample: `{"reason": "IMAGE_ANIMATED", "domain": "vidence", "metadata": {"limit": "1"}}`
     """
     REASON_PDF_CORRUPT: _Reason.ValueType  # 9
     """`INVALID_ARGUMENT`. The PDF is damaged.
@@ -78,17 +78,17 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_PDF_PAGE_OUT_OF_RANGE: _Reason.ValueType  # 11
     """`INVALID_ARGUMENT`. The PDF has no such page.
 
-    Sample: `{"reason": "PDF_PAGE_OUT_OF_RANGE", "domain": "vidence", "metadata": {"pages": "3", "actual_page": "4"}}`
+    Sample: `{"reason": "PDF_PAGE_OUT_OF_RANGE", "domain": "vidence", "metadata": {"limit": "3", "actual": "4"}}`
     """
     REASON_DOCUMENT_TYPE_UNKNOWN: _Reason.ValueType  # 12
     """`INVALID_ARGUMENT`. No document type has this key. `ListDocumentTypes` names those there are.
 
-    Sample: `{"reason": "DOCUMENT_TYPE_UNKNOWN", "domain": "vidence", "metadata": {"known": "id_card, passport, text, visa"}}`
+    Sample: `{"reason": "DOCUMENT_TYPE_UNKNOWN", "domain": "vidence", "metadata": {"known": "passport, visa, id_card, text"}}`
     """
     REASON_MODEL_UNKNOWN: _Reason.ValueType  # 13
     """`NOT_FOUND`. The registry holds no model of this name.
 
-    Sample: `{"reason": "MODEL_UNKNOWN", "domain": "vidence", "metadata": {"model": "ocr"}}`
+    Sample: `{"reason": "MODEL_UNKNOWN", "domain": "vidence", "metadata": {}}`
     """
     REASON_MODEL_MISSING: _Reason.ValueType  # 14
     """`FAILED_PRECONDITION`. The weights of a model are not on this machine; `vidence models pull` fetches them.
@@ -98,12 +98,12 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_MODEL_CORRUPT: _Reason.ValueType  # 15
     """`DATA_LOSS`. The weights of a model differ from the hash that the registry pins.
 
-    Sample: `{"reason": "MODEL_CORRUPT", "domain": "vidence", "metadata": {"model": "ocr-detector"}}`
+    Sample: `{"reason": "MODEL_CORRUPT", "domain": "vidence", "metadata": {"model": "ocr-detector", "expected_sha256": "6b86…", "actual_sha256": "d473…"}}`
     """
     REASON_QUEUE_FULL: _Reason.ValueType  # 16
     """`RESOURCE_EXHAUSTED`. More work is waiting than the queue may hold. Retry after `RetryInfo.retry_delay`.
 
-    Sample: `{"reason": "QUEUE_FULL", "domain": "vidence", "metadata": {"queue": "ocr-recogniser"}}`
+    Sample: `{"reason": "QUEUE_FULL", "domain": "vidence", "metadata": {"step": "ocr-recogniser", "queued": "256", "limit": "256"}}`
     """
     REASON_STREAM_LIMIT: _Reason.ValueType  # 17
     """`RESOURCE_EXHAUSTED`. The service has as many open streams as it may have. Retry after `RetryInfo.retry_delay`.
@@ -140,6 +140,73 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
 
     Sample: `{"reason": "INTERNAL", "domain": "vidence", "metadata": {"request_id": "0199c1f0"}}`
     """
+    REASON_CURSOR_INVALID: _Reason.ValueType  # 24
+    """`INVALID_ARGUMENT`. The text is no cursor of this suite.
+
+    Sample: `{"reason": "CURSOR_INVALID", "domain": "vidence", "metadata": {}}`
+    """
+    REASON_CURSOR_FOREIGN: _Reason.ValueType  # 25
+    """`INVALID_ARGUMENT`. The cursor belongs to another log, or to another tenant.
+
+    Sample: `{"reason": "CURSOR_FOREIGN", "domain": "vidence", "metadata": {}}`
+    """
+    REASON_CURSOR_EXPIRED: _Reason.ValueType  # 26
+    """`OUT_OF_RANGE`. What follows the cursor, or a part of it, is no longer kept, or the log was replaced. Start again at one of the named
+    cursors, or ask for `ON_EXPIRED_GAP`.
+
+    Sample: `{"reason": "CURSOR_EXPIRED", "domain": "vidence", "metadata": {"oldest_cursor": "5bd1e995.00000001.0000000000000fa0", "newest_cursor": "5bd1e995.00000001.0000000000001f40"}}`
+    """
+    REASON_SUBSCRIBER_TOO_SLOW: _Reason.ValueType  # 27
+    """`ABORTED`. The subscriber fell behind further than it may and had asked to be disconnected then. Resume after the named cursor.
+
+    Sample: `{"reason": "SUBSCRIBER_TOO_SLOW", "domain": "vidence", "metadata": {"cursor": "5bd1e995.00000001.0000000000001f40"}}`
+    """
+    REASON_EVENT_TOO_LARGE: _Reason.ValueType  # 28
+    """`INVALID_ARGUMENT`. The event has more bytes than the limit.
+
+    Sample: `{"reason": "EVENT_TOO_LARGE", "domain": "vidence", "metadata": {"limit": "64000", "actual": "70213"}}`
+    """
+    REASON_EVENT_NOT_FOUND: _Reason.ValueType  # 29
+    """`NOT_FOUND`. No event that is kept has this cursor, or this source and id.
+
+    Sample: `{"reason": "EVENT_NOT_FOUND", "domain": "vidence", "metadata": {}}`
+    """
+    REASON_EVENT_CORRUPT: _Reason.ValueType  # 30
+    """`DATA_LOSS`. The stored event fails its checksum.
+
+    Sample: `{"reason": "EVENT_CORRUPT", "domain": "vidence", "metadata": {"cursor": "5bd1e995.00000001.0000000000001f40"}}`
+    """
+    REASON_SEQUENCE_MISMATCH: _Reason.ValueType  # 31
+    """`FAILED_PRECONDITION`. The publisher numbers its events, and this is not the number that follows its last one.
+
+    Sample: `{"reason": "SEQUENCE_MISMATCH", "domain": "vidence", "metadata": {"expected": "42", "actual": "44"}}`
+    """
+    REASON_PAGE_TOKEN_INVALID: _Reason.ValueType  # 32
+    """`INVALID_ARGUMENT`. The page token was not given by this server for this filter.
+
+    Sample: `{"reason": "PAGE_TOKEN_INVALID", "domain": "vidence", "metadata": {}}`
+    """
+    REASON_DATABASE_IN_USE: _Reason.ValueType  # 33
+    """`FAILED_PRECONDITION`. Another process owns the database; one file has one owner.
+
+    Sample: `{"reason": "DATABASE_IN_USE", "domain": "vidence", "metadata": {"path": "/var/lib/vidence/event.db"}}`
+    """
+    REASON_DATABASE_INCOMPATIBLE: _Reason.ValueType  # 34
+    """`FAILED_PRECONDITION`. The database was written by a version that this one does not know.
+
+    Sample: `{"reason": "DATABASE_INCOMPATIBLE", "domain": "vidence", "metadata": {"found": "7", "known": "1"}}`
+    """
+    REASON_STORAGE_FULL: _Reason.ValueType  # 35
+    """`RESOURCE_EXHAUSTED`. The disk has no room. Nothing of the refused call was kept. Retry after `RetryInfo.retry_delay`.
+
+    Sample: `{"reason": "STORAGE_FULL", "domain": "vidence", "metadata": {}}`
+    """
+    REASON_STORAGE_FAILED: _Reason.ValueType  # 36
+    """`UNAVAILABLE`. The disk failed. Whether the refused call was kept is unknown: repeat it with the same ids. Retry after
+    `RetryInfo.retry_delay`.
+
+    Sample: `{"reason": "STORAGE_FAILED", "domain": "vidence", "metadata": {}}`
+    """
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """The `reason` of every `google.rpc.ErrorInfo` that this suite sends, without the prefix `REASON_`; its `domain` is
@@ -162,33 +229,33 @@ Sample: `{"reason": "IMAGE_EMPTY", "domain": "vidence", "metadata": {}}`
 REASON_IMAGE_UNSUPPORTED: Reason.ValueType  # 3
 """`INVALID_ARGUMENT`. The bytes are no image, or one of a format that is not read here.
 
-Sample: `{"reason": "IMAGE_UNSUPPORTED", "domain": "vidence", "metadata": {"supported": "JPEG, PNG, WebP, BMP, TIFF, GIF, PDF"}}`
+Sample: `{"reason": "IMAGE_UNSUPPORTED", "domain": "vidence", "metadata": {}}`
 """
 REASON_IMAGE_CORRUPT: Reason.ValueType  # 4
 """`INVALID_ARGUMENT`. The image is truncated or damaged.
 
-Sample: `{"reason": "IMAGE_CORRUPT", "domain": "vidence", "metadata": {"media_type": "image/jpeg"}}`
+Sample: `{"reason": "IMAGE_CORRUPT", "domain": "vidence", "metadata": {"media_type": "image/jpeg", "cause": "OSError"}}`
 """
 REASON_IMAGE_TOO_LARGE: Reason.ValueType  # 5
 """`INVALID_ARGUMENT`. The image has more bytes than the limit. gRPC itself refuses messages over 24 MiB with RESOURCE_EXHAUSTED, before any
 service sees them, and then without details.
 
-Sample: `{"reason": "IMAGE_TOO_LARGE", "domain": "vidence", "metadata": {"limit_bytes": "20971520", "actual_bytes": "20971521"}}`
+Sample: `{"reason": "IMAGE_TOO_LARGE", "domain": "vidence", "metadata": {"limit": "20971520", "actual": "20971521"}}`
 """
 REASON_IMAGE_TOO_MANY_PIXELS: Reason.ValueType  # 6
 """`INVALID_ARGUMENT`. The header announces more pixels than the limit; nothing was decoded.
 
-Sample: `{"reason": "IMAGE_TOO_MANY_PIXELS", "domain": "vidence", "metadata": {"limit_px": "50000000", "actual_px": "3600000000"}}`
+Sample: `{"reason": "IMAGE_TOO_MANY_PIXELS", "domain": "vidence", "metadata": {"limit": "50000000", "actual": "3600000000", "width_px": "60000", "height_px": "60000"}}`
 """
 REASON_IMAGE_TOO_SMALL: Reason.ValueType  # 7
 """`INVALID_ARGUMENT`. A side of the image is shorter than anything that could be read.
 
-Sample: `{"reason": "IMAGE_TOO_SMALL", "domain": "vidence", "metadata": {"limit_px": "8", "actual_px": "1"}}`
+Sample: `{"reason": "IMAGE_TOO_SMALL", "domain": "vidence", "metadata": {"limit": "8", "actual": "1", "width_px": "640", "height_px": "1"}}`
 """
 REASON_IMAGE_ANIMATED: Reason.ValueType  # 8
 """`INVALID_ARGUMENT`. The image has several frames or pages; one call reads one picture.
 
-Sample: `{"reason": "IMAGE_ANIMATED", "domain": "vidence", "metadata": {"frames": "12"}}`
+Sample: `{"reason": "IMAGE_ANIMATED", "domain": "vidence", "metadata": {"limit": "1"}}`
 """
 REASON_PDF_CORRUPT: Reason.ValueType  # 9
 """`INVALID_ARGUMENT`. The PDF is damaged.
@@ -203,17 +270,17 @@ Sample: `{"reason": "PDF_ENCRYPTED", "domain": "vidence", "metadata": {}}`
 REASON_PDF_PAGE_OUT_OF_RANGE: Reason.ValueType  # 11
 """`INVALID_ARGUMENT`. The PDF has no such page.
 
-Sample: `{"reason": "PDF_PAGE_OUT_OF_RANGE", "domain": "vidence", "metadata": {"pages": "3", "actual_page": "4"}}`
+Sample: `{"reason": "PDF_PAGE_OUT_OF_RANGE", "domain": "vidence", "metadata": {"limit": "3", "actual": "4"}}`
 """
 REASON_DOCUMENT_TYPE_UNKNOWN: Reason.ValueType  # 12
 """`INVALID_ARGUMENT`. No document type has this key. `ListDocumentTypes` names those there are.
 
-Sample: `{"reason": "DOCUMENT_TYPE_UNKNOWN", "domain": "vidence", "metadata": {"known": "id_card, passport, text, visa"}}`
+Sample: `{"reason": "DOCUMENT_TYPE_UNKNOWN", "domain": "vidence", "metadata": {"known": "passport, visa, id_card, text"}}`
 """
 REASON_MODEL_UNKNOWN: Reason.ValueType  # 13
 """`NOT_FOUND`. The registry holds no model of this name.
 
-Sample: `{"reason": "MODEL_UNKNOWN", "domain": "vidence", "metadata": {"model": "ocr"}}`
+Sample: `{"reason": "MODEL_UNKNOWN", "domain": "vidence", "metadata": {}}`
 """
 REASON_MODEL_MISSING: Reason.ValueType  # 14
 """`FAILED_PRECONDITION`. The weights of a model are not on this machine; `vidence models pull` fetches them.
@@ -223,12 +290,12 @@ Sample: `{"reason": "MODEL_MISSING", "domain": "vidence", "metadata": {"model": 
 REASON_MODEL_CORRUPT: Reason.ValueType  # 15
 """`DATA_LOSS`. The weights of a model differ from the hash that the registry pins.
 
-Sample: `{"reason": "MODEL_CORRUPT", "domain": "vidence", "metadata": {"model": "ocr-detector"}}`
+Sample: `{"reason": "MODEL_CORRUPT", "domain": "vidence", "metadata": {"model": "ocr-detector", "expected_sha256": "6b86…", "actual_sha256": "d473…"}}`
 """
 REASON_QUEUE_FULL: Reason.ValueType  # 16
 """`RESOURCE_EXHAUSTED`. More work is waiting than the queue may hold. Retry after `RetryInfo.retry_delay`.
 
-Sample: `{"reason": "QUEUE_FULL", "domain": "vidence", "metadata": {"queue": "ocr-recogniser"}}`
+Sample: `{"reason": "QUEUE_FULL", "domain": "vidence", "metadata": {"step": "ocr-recogniser", "queued": "256", "limit": "256"}}`
 """
 REASON_STREAM_LIMIT: Reason.ValueType  # 17
 """`RESOURCE_EXHAUSTED`. The service has as many open streams as it may have. Retry after `RetryInfo.retry_delay`.
@@ -264,5 +331,72 @@ REASON_INTERNAL: Reason.ValueType  # 23
 """`INTERNAL`. A defect of the server. The request id finds its log entry.
 
 Sample: `{"reason": "INTERNAL", "domain": "vidence", "metadata": {"request_id": "0199c1f0"}}`
+"""
+REASON_CURSOR_INVALID: Reason.ValueType  # 24
+"""`INVALID_ARGUMENT`. The text is no cursor of this suite.
+
+Sample: `{"reason": "CURSOR_INVALID", "domain": "vidence", "metadata": {}}`
+"""
+REASON_CURSOR_FOREIGN: Reason.ValueType  # 25
+"""`INVALID_ARGUMENT`. The cursor belongs to another log, or to another tenant.
+
+Sample: `{"reason": "CURSOR_FOREIGN", "domain": "vidence", "metadata": {}}`
+"""
+REASON_CURSOR_EXPIRED: Reason.ValueType  # 26
+"""`OUT_OF_RANGE`. What follows the cursor, or a part of it, is no longer kept, or the log was replaced. Start again at one of the named
+cursors, or ask for `ON_EXPIRED_GAP`.
+
+Sample: `{"reason": "CURSOR_EXPIRED", "domain": "vidence", "metadata": {"oldest_cursor": "5bd1e995.00000001.0000000000000fa0", "newest_cursor": "5bd1e995.00000001.0000000000001f40"}}`
+"""
+REASON_SUBSCRIBER_TOO_SLOW: Reason.ValueType  # 27
+"""`ABORTED`. The subscriber fell behind further than it may and had asked to be disconnected then. Resume after the named cursor.
+
+Sample: `{"reason": "SUBSCRIBER_TOO_SLOW", "domain": "vidence", "metadata": {"cursor": "5bd1e995.00000001.0000000000001f40"}}`
+"""
+REASON_EVENT_TOO_LARGE: Reason.ValueType  # 28
+"""`INVALID_ARGUMENT`. The event has more bytes than the limit.
+
+Sample: `{"reason": "EVENT_TOO_LARGE", "domain": "vidence", "metadata": {"limit": "64000", "actual": "70213"}}`
+"""
+REASON_EVENT_NOT_FOUND: Reason.ValueType  # 29
+"""`NOT_FOUND`. No event that is kept has this cursor, or this source and id.
+
+Sample: `{"reason": "EVENT_NOT_FOUND", "domain": "vidence", "metadata": {}}`
+"""
+REASON_EVENT_CORRUPT: Reason.ValueType  # 30
+"""`DATA_LOSS`. The stored event fails its checksum.
+
+Sample: `{"reason": "EVENT_CORRUPT", "domain": "vidence", "metadata": {"cursor": "5bd1e995.00000001.0000000000001f40"}}`
+"""
+REASON_SEQUENCE_MISMATCH: Reason.ValueType  # 31
+"""`FAILED_PRECONDITION`. The publisher numbers its events, and this is not the number that follows its last one.
+
+Sample: `{"reason": "SEQUENCE_MISMATCH", "domain": "vidence", "metadata": {"expected": "42", "actual": "44"}}`
+"""
+REASON_PAGE_TOKEN_INVALID: Reason.ValueType  # 32
+"""`INVALID_ARGUMENT`. The page token was not given by this server for this filter.
+
+Sample: `{"reason": "PAGE_TOKEN_INVALID", "domain": "vidence", "metadata": {}}`
+"""
+REASON_DATABASE_IN_USE: Reason.ValueType  # 33
+"""`FAILED_PRECONDITION`. Another process owns the database; one file has one owner.
+
+Sample: `{"reason": "DATABASE_IN_USE", "domain": "vidence", "metadata": {"path": "/var/lib/vidence/event.db"}}`
+"""
+REASON_DATABASE_INCOMPATIBLE: Reason.ValueType  # 34
+"""`FAILED_PRECONDITION`. The database was written by a version that this one does not know.
+
+Sample: `{"reason": "DATABASE_INCOMPATIBLE", "domain": "vidence", "metadata": {"found": "7", "known": "1"}}`
+"""
+REASON_STORAGE_FULL: Reason.ValueType  # 35
+"""`RESOURCE_EXHAUSTED`. The disk has no room. Nothing of the refused call was kept. Retry after `RetryInfo.retry_delay`.
+
+Sample: `{"reason": "STORAGE_FULL", "domain": "vidence", "metadata": {}}`
+"""
+REASON_STORAGE_FAILED: Reason.ValueType  # 36
+"""`UNAVAILABLE`. The disk failed. Whether the refused call was kept is unknown: repeat it with the same ids. Retry after
+`RetryInfo.retry_delay`.
+
+Sample: `{"reason": "STORAGE_FAILED", "domain": "vidence", "metadata": {}}`
 """
 Global___Reason: _TypeAlias = Reason  # noqa: Y015

@@ -1,0 +1,292 @@
+"""One subscriber: a place in the log, moved on by whoever writes for it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Protocol
+
+from vidence_server.streams.entry import GapReason, Hole
+from vidence_server.streams.frames import Batch, Beat, End, EndReason, Frame, Gap, Opening, encode_batch
+from vidence_server.streams.log import LogBounds, LogPage
+from vidence_server.streams.requests import OnOverflow, SubscriptionRequest
+from vidence_server.streams.ring import Ring
+from vidence_server.streams.view import FilterView
+
+# Timers may fire a little early; without this a heartbeat would be waited for twice.
+_TIMER_SLACK_S = 0.001
+_STORE_PAUSE_S = 0.005
+
+
+class Source(Protocol):
+    """What a subscription needs of its broadcast."""
+
+    @property
+    def ring(self) -> Ring:
+        """The newest entries."""
+        ...
+
+    def cursor_of(self, offset: int) -> str:
+        """The cursor of an offset."""
+        ...
+
+    def bounds(self) -> LogBounds:
+        """What the log holds."""
+        ...
+
+    def missed(self, after: int, until: int) -> int | None:
+        """How many entries there were in (after, until]."""
+        ...
+
+    async def read(self, after: int, until: int) -> LogPage:
+        """Items of the log."""
+        ...
+
+    def told_gap(self, gap: Gap) -> None:
+        """Hears what a subscriber is told that it will not get."""
+        ...
+
+    def moved(self, subscription: Subscription) -> None:
+        """Hears that a subscription that may hold its publisher back has moved on."""
+        ...
+
+
+@dataclass(slots=True)
+class Progress:
+    """What a subscription has done so far."""
+
+    delivered: int = 0
+    """Events whose message was taken by the transport."""
+    heartbeats: int = 0
+    dropped: int = 0
+    """Events that it was told it will not get, as far as their number is known."""
+
+
+class Subscription:
+    """Gives frames one after another; the next one is asked for when the last was written.
+
+    It holds no events: only how far its reader was told. A subscriber that does not read
+    costs no more than this object.
+    """
+
+    def __init__(
+        self,
+        request: SubscriptionRequest,
+        source: Source,
+        view: FilterView,
+        *,
+        begin: int,
+        first: Gap | None,
+        opened_at_ns: int,
+    ) -> None:
+        """Starts after offset `begin`, or with a gap that ends there."""
+        self.request = request
+        self.opened_at_ns = opened_at_ns
+        self.progress = Progress()
+        self.view = view
+        self.scanned = begin
+        """Offset up to which the log was looked at for this subscriber."""
+        self._source = source
+        self._told = begin
+        self._loop = asyncio.get_running_loop()
+        self._opening: Opening | None = Opening(
+            first.previous_cursor if first is not None else source.cursor_of(begin)
+        )
+        self._first = first
+        self._end: EndReason | None = None
+        self._waiting: asyncio.Future[None] | None = None
+        self._silent_since_s = self._loop.time()
+        self._handed_out_s: float | None = None
+        self._unconfirmed = 0
+        self._timer = self._loop.call_later(request.heartbeat_period_s, self._tick)
+        self._beat_due = False
+        self.live = False
+        """Whether it has reached the ring; behind it after that means too slow."""
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it has everything there is for it."""
+        return self._waiting is not None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the server has ended it."""
+        return self._end is not None
+
+    @property
+    def lag(self) -> int:
+        """How many offsets of the log it is behind."""
+        return 0 if self.waiting else self._source.ring.head - self.scanned
+
+    @property
+    def cursor(self) -> str:
+        """How far its reader was told."""
+        return self._source.cursor_of(self._told)
+
+    def stalled_s(self) -> float:
+        """How long its reader has not taken the last frame, s; 0 while none is on its way."""
+        return 0.0 if self._handed_out_s is None else self._loop.time() - self._handed_out_s
+
+    async def next(self) -> Frame:
+        """The next frame, when there is one. Asking for it says that the one before was written.
+
+        After an `End` nothing follows. Not for several tasks at once.
+
+        Raises:
+            DomainError: STORAGE_FAILED where the log cannot be read.
+        """
+        self._written()
+        while True:
+            frame = self._pending() or await self._following()
+            if frame is not None:
+                self._handed_out_s = self._loop.time()
+                return frame
+
+    def wake(self, scanned: int) -> None:
+        """There is something to look at after offset `scanned`."""
+        waiting = self._waiting
+        if waiting is not None:
+            self._waiting = None
+            self.scanned = scanned
+            if not waiting.done():
+                waiting.set_result(None)
+
+    def end(self, reason: EndReason) -> None:
+        """Ends it; its reader is told with the next frame, or, with ENDED, when it has everything."""
+        if self._end is None:
+            self._end = reason
+            self.wake(max(self.scanned, self.view.evaluated) if self.waiting else self.scanned)
+
+    def close(self) -> None:
+        """Lets go of everything; the transport calls it, through `Broadcast.close`."""
+        self._timer.cancel()
+        self._waiting = None
+
+    def _written(self) -> None:
+        self._handed_out_s = None
+        self._silent_since_s = self._loop.time()
+        self.progress.delivered += self._unconfirmed
+        self._unconfirmed = 0
+        if self.request.on_overflow is OnOverflow.BLOCK:
+            self._source.moved(self)
+
+    def _pending(self) -> Frame | None:
+        """What is to be told before any further event."""
+        if self._opening is not None:
+            opening, self._opening = self._opening, None
+            return opening
+        if self._first is not None:
+            first, self._first = self._first, None
+            return self._lost(first)
+        if self._end is not None and (self._end is not EndReason.ENDED or self._has_all()):
+            return End(self.cursor, self._end)
+        return None
+
+    async def _following(self) -> Frame | None:
+        if self.scanned < self._source.ring.start:
+            return await self._catch_up()
+        self.live = True
+        batch = self.view.batch(self._told, self.scanned)
+        if batch is not None:
+            return self._moved_on(batch)
+        self.scanned = self.view.evaluated
+        return await self._wait()
+
+    async def _wait(self) -> Frame | None:
+        """Waits for something to look at, or for the next heartbeat."""
+        if self._end is None and not self._beat_due:
+            self._waiting = waiting = self._loop.create_future()
+            self.view.waiters[self] = None
+            try:
+                await waiting
+            finally:
+                self._waiting = None
+                self.view.waiters.pop(self, None)
+        return self._beat() if self._beat_due else None
+
+    async def _catch_up(self) -> Frame | None:
+        """Reads on in the log, from where the ring no longer reaches."""
+        source = self._source
+        oldest = source.bounds().oldest
+        if self.scanned < oldest:
+            return self._gap(oldest, GapReason.EXPIRED, source.missed(self.scanned, oldest))
+        page = await source.read(self.scanned, source.ring.head)
+        if self.scanned < source.bounds().oldest:
+            return None  # retention overtook the reading
+        if self._loop.time() - self._silent_since_s >= self.request.heartbeat_period_s:
+            self._beat_due = True
+        if page.end <= self.scanned:
+            # Broadcast before it is written, and gone from the ring: the log has it within milliseconds.
+            await asyncio.sleep(_STORE_PAUSE_S)
+        else:
+            frame = self._from_page(page)
+            if frame is not None:
+                return frame
+        return self._beat() if self._beat_due else None
+
+    def _from_page(self, page: LogPage) -> Frame | None:
+        """A message of a page's entries up to its first hole, or that hole."""
+        wanted = self.request.filter
+        until, count = self.scanned, 0
+        events: list[bytes] = []
+        for item in page.items:
+            if isinstance(item, Hole):
+                if until < item.after or events:
+                    break
+                if item.until > self.scanned:
+                    return self._gap(item.until, item.reason, item.missed_count)
+                continue
+            if item.offset <= self.scanned:
+                continue
+            until = item.offset
+            if wanted is None or wanted.matches(item.key):
+                events.append(item.encoded)
+                count += 1
+        else:
+            until = page.end
+        if not events:
+            self.scanned = until
+            return None
+        message = encode_batch(events, self._source.cursor_of(until), self.cursor)
+        return self._moved_on(Batch(message, count, until))
+
+    def _moved_on(self, batch: Batch) -> Batch:
+        self._told = self.scanned = batch.until
+        self._unconfirmed = batch.size
+        self._beat_due = False
+        return batch
+
+    def _gap(self, until: int, reason: GapReason, missed: int | None) -> Gap:
+        gap = Gap(self._source.cursor_of(until), self.cursor, reason, missed)
+        self._told = self.scanned = until
+        self._beat_due = False
+        return self._lost(gap)
+
+    def _lost(self, gap: Gap) -> Gap:
+        self.progress.dropped += gap.missed_count or 0
+        self._source.told_gap(gap)
+        return gap
+
+    def _beat(self) -> Beat:
+        previous = self.cursor
+        self._told = self.scanned
+        self._beat_due = False
+        self.progress.heartbeats += 1
+        return Beat(self.cursor, previous)
+
+    def _has_all(self) -> bool:
+        self.view.evaluate()
+        at_head = self.scanned == self._source.ring.head
+        return at_head or (
+            self.scanned >= self._source.ring.start and self.view.batch(self._told, self.scanned) is None
+        )
+
+    def _tick(self) -> None:
+        """The one timer: set again when it fires, not with each message."""
+        period_s = self.request.heartbeat_period_s
+        silent_s = self._loop.time() - self._silent_since_s
+        if self.waiting and silent_s >= period_s - _TIMER_SLACK_S:
+            self._beat_due = True
+            self.wake(self.view.evaluated)
+            silent_s = 0.0
+        self._timer = self._loop.call_later(max(_TIMER_SLACK_S, period_s - silent_s), self._tick)

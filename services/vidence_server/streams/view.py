@@ -1,0 +1,102 @@
+"""What of a ring one filter lets through, evaluated once for all subscribers who ask for it."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Protocol
+
+from vidence_server.streams.entry import Entry
+from vidence_server.streams.frames import Batch, encode_batch
+from vidence_server.streams.requests import Filter
+from vidence_server.streams.ring import Ring
+
+MAX_BATCH_BYTES = 64_000
+"""Encoded events of one message. One event alone may be as large."""
+_MAX_CACHED = 64
+_COMPACT_AFTER = 4096
+_offset_of: Callable[[Entry], int] = attrgetter("offset")
+
+
+class Waiter(Protocol):
+    """A subscriber that has everything there is for it."""
+
+    def wake(self, scanned: int) -> None:
+        """There is something to look at after offset `scanned`."""
+        ...
+
+
+class FilterView:
+    """The matching entries of a ring, and the messages made of them.
+
+    A message is joined once and shared by all subscribers that stand at the same place; messages are kept
+    until the ring moves on. Bound: as many entries as the ring, and 64 messages.
+    """
+
+    def __init__(self, wanted: Filter | None, ring: Ring, cursor_of: Callable[[int], str]) -> None:
+        self._wanted = wanted
+        self._ring = ring
+        self._cursor_of = cursor_of
+        self._matching: list[Entry] = []
+        self._batches: dict[int, Batch] = {}  # by the cursor told before; bound: _MAX_CACHED
+        self.evaluated = ring.start
+        """Every entry up to this offset was looked at."""
+        self.subscribers = 0
+        self.waiters: dict[Waiter, None] = {}  # bound: the subscribers
+
+    def evaluate(self) -> bool:
+        """Looks at the entries that are new since the last time; whether any of them matches."""
+        if self.evaluated == self._ring.head:
+            return False
+        new = self._ring.after(max(self.evaluated, self._ring.start))
+        if self._wanted is not None:
+            matches = self._wanted.matches
+            new = [entry for entry in new if matches(entry.key)]
+        self.evaluated = self._ring.head
+        self._batches.clear()
+        self._matching.extend(new)
+        self._forget_evicted()
+        return bool(new)
+
+    def batch(self, told: int, scanned: int) -> Batch | None:
+        """The next message for a subscriber; None where nothing matches after `scanned`.
+
+        Args:
+            told: Offset of the cursor that the subscriber was told last.
+            scanned: Offset up to which the filter was applied for it, within the ring; nothing in
+                (told, scanned] matches.
+        """
+        self.evaluate()
+        known = self._batches.get(told)
+        if known is not None and known.until > scanned:
+            return known
+        batch = self._joined(told, bisect_right(self._matching, scanned, key=_offset_of))
+        if batch is not None:
+            if len(self._batches) >= _MAX_CACHED:
+                self._batches.clear()
+            self._batches[told] = batch
+        return batch
+
+    def _joined(self, told: int, first: int) -> Batch | None:
+        size, end = 0, first
+        for end in range(first, len(self._matching)):
+            size += len(self._matching[end].encoded)
+            if size > MAX_BATCH_BYTES and end > first:
+                break
+        else:
+            end = len(self._matching)
+        if end == first:
+            return None
+        taken = self._matching[first:end]
+        # A message that holds all matches covers everything that was looked at.
+        until = self.evaluated if end == len(self._matching) else taken[-1].offset
+        events = [entry.encoded for entry in taken]
+        message = encode_batch(events, self._cursor_of(until), self._cursor_of(told))
+        return Batch(message, len(taken), until)
+
+    def _forget_evicted(self) -> None:
+        evicted = bisect_right(self._matching, self._ring.start, key=_offset_of)
+        # Deleting from the front moves the rest: not for each entry.
+        if evicted > _COMPACT_AFTER or evicted == len(self._matching):
+            del self._matching[:evicted]
