@@ -100,6 +100,8 @@ class Subscription:
         self._unconfirmed = 0
         self._timer = self._loop.call_later(request.heartbeat_period_s, self._tick)
         self._beat_due = False
+        self._credit: int | None = None
+        self._paused: asyncio.Future[None] | None = None
         self.live = False
         """Whether it has reached the ring; behind it after that means too slow."""
 
@@ -142,6 +144,15 @@ class Subscription:
                 self._handed_out_s = self._loop.time()
                 return frame
 
+    def limit(self, credit: int) -> None:
+        """Gives no more events than it has credit for, from now on; `grant` adds to it."""
+        self._credit = credit
+
+    def grant(self, count: int) -> None:
+        """Its reader can take `count` more events."""
+        self._credit = (self._credit or 0) + count
+        self._resume()
+
     def wake(self, scanned: int) -> None:
         """There is something to look at after offset `scanned`."""
         waiting = self._waiting
@@ -155,7 +166,8 @@ class Subscription:
         """Ends it; its reader is told with the next frame, or, with ENDED, when it has everything."""
         if self._end is None:
             self._end = reason
-            self.wake(max(self.scanned, self.view.evaluated) if self.waiting else self.scanned)
+            self.wake(self.view.evaluated)
+            self._resume()
 
     def close(self) -> None:
         """Lets go of everything; the transport calls it, through `Broadcast.close`."""
@@ -183,10 +195,12 @@ class Subscription:
         return None
 
     async def _following(self) -> Frame | None:
+        if self._credit == 0:
+            return await self._pause()
         if self.scanned < self._source.ring.start:
             return await self._catch_up()
         self.live = True
-        batch = self.view.batch(self._told, self.scanned)
+        batch = self.view.batch(self._told, self.scanned, self._credit)
         if batch is not None:
             return self._moved_on(batch)
         self.scanned = self.view.evaluated
@@ -203,6 +217,20 @@ class Subscription:
                 self._waiting = None
                 self.view.waiters.pop(self, None)
         return self._beat() if self._beat_due else None
+
+    async def _pause(self) -> Frame | None:
+        """Waits for credit, or for the next heartbeat."""
+        if self._end in {None, EndReason.ENDED} and not self._beat_due:
+            self._paused = self._loop.create_future()
+            try:
+                await self._paused
+            finally:
+                self._paused = None
+        return self._beat() if self._beat_due else None
+
+    def _resume(self) -> None:
+        if self._paused is not None and not self._paused.done():
+            self._paused.set_result(None)
 
     async def _catch_up(self) -> Frame | None:
         """Reads on in the log, from where the ring no longer reaches."""
@@ -238,10 +266,12 @@ class Subscription:
                 continue
             if item.offset <= self.scanned:
                 continue
-            until = item.offset
             if wanted is None or wanted.matches(item.key):
+                if count == self._credit:
+                    break
                 events.append(item.encoded)
                 count += 1
+            until = item.offset
         else:
             until = page.end
         if not events:
@@ -253,6 +283,8 @@ class Subscription:
     def _moved_on(self, batch: Batch) -> Batch:
         self._told = self.scanned = batch.until
         self._unconfirmed = batch.size
+        if self._credit is not None:
+            self._credit -= batch.size
         self._beat_due = False
         return batch
 
@@ -285,8 +317,9 @@ class Subscription:
         """The one timer: set again when it fires, not with each message."""
         period_s = self.request.heartbeat_period_s
         silent_s = self._loop.time() - self._silent_since_s
-        if self.waiting and silent_s >= period_s - _TIMER_SLACK_S:
+        if (self.waiting or self._paused is not None) and silent_s >= period_s - _TIMER_SLACK_S:
             self._beat_due = True
             self.wake(self.view.evaluated)
+            self._resume()
             silent_s = 0.0
         self._timer = self._loop.call_later(max(_TIMER_SLACK_S, period_s - silent_s), self._tick)

@@ -59,33 +59,34 @@ class FilterView:
         self._forget_evicted()
         return bool(new)
 
-    def batch(self, told: int, scanned: int) -> Batch | None:
+    def batch(self, told: int, scanned: int, limit: int | None = None) -> Batch | None:
         """The next message for a subscriber; None where nothing matches after `scanned`.
 
         Args:
             told: Offset of the cursor that the subscriber was told last.
             scanned: Offset up to which the filter was applied for it, within the ring; nothing in
                 (told, scanned] matches.
+            limit: Entries at most; None: as many as a message holds.
         """
         self.evaluate()
+        first = bisect_right(self._matching, scanned, key=_offset_of)
+        if limit is not None:
+            return self._joined(told, first, limit)
         known = self._batches.get(told)
         if known is not None and known.until > scanned:
             return known
-        batch = self._joined(told, bisect_right(self._matching, scanned, key=_offset_of))
+        batch = self._joined(told, first, len(self._matching))
         if batch is not None:
             if len(self._batches) >= _MAX_CACHED:
                 self._batches.clear()
             self._batches[told] = batch
         return batch
 
-    def _joined(self, told: int, first: int) -> Batch | None:
-        size, end = 0, first
-        for end in range(first, len(self._matching)):
-            size += len(self._matching[end].encoded)
-            if size > MAX_BATCH_BYTES and end > first:
-                break
-        else:
-            end = len(self._matching)
+    def _joined(self, told: int, first: int, limit: int) -> Batch | None:
+        size, end, last = 0, first, min(first + limit, len(self._matching))
+        while end < last and (size := size + len(self._matching[end].encoded)) <= MAX_BATCH_BYTES:
+            end += 1
+        end = min(max(end, first + 1), last)  # one event alone may be larger
         if end == first:
             return None
         taken = self._matching[first:end]
