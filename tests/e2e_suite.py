@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import urllib.request
 from collections.abc import Sequence
@@ -22,6 +23,8 @@ class LiveSuite:
     logs: list[dict[str, object]] = field(default_factory=list)
     ready: threading.Event = field(default_factory=threading.Event)
     reader: threading.Thread = field(init=False)
+    data: tempfile.TemporaryDirectory[str] | None = None
+    """Its data, where they are its own."""
 
     def __post_init__(self) -> None:
         self.reader = threading.Thread(target=self.read_logs, daemon=True)
@@ -32,9 +35,15 @@ class LiveSuite:
         for line in self.process.stderr:
             entry = json.loads(line) if line.startswith("{") else {"event": "raw", "text": line}
             self.logs.append(entry)
-            if entry.get("event") == "ready":
+            if entry.get("event") == "ready" and self._all_ready():
                 self.ready.set()
         self.ready.set()
+
+    def _all_ready(self) -> bool:
+        services = self.logged("listening")["services"]
+        return isinstance(services, list) and len(services) == sum(
+            e.get("event") == "ready" for e in self.logs
+        )
 
     def logged(self, event: str) -> dict[str, object]:
         return next(entry for entry in self.logs if entry.get("event") == event)
@@ -55,7 +64,9 @@ class LiveSuite:
 
 
 def start_suite(*arguments: str, environ: dict[str, str] | None = None) -> LiveSuite:
+    data = None if "VIDENCE_DATA_DIR" in (environ or {}) else tempfile.TemporaryDirectory(prefix="vidence-")
     settings = {
+        **({"VIDENCE_DATA_DIR": data.name} if data is not None else {}),
         "VIDENCE_SERVER__PORT": "0",
         "VIDENCE_METRICS__PORT": "0",
         "VIDENCE_LOG__FORMAT": "json",
@@ -66,7 +77,7 @@ def start_suite(*arguments: str, environ: dict[str, str] | None = None) -> LiveS
     process = subprocess.Popen(
         command, env={**os.environ, **settings}, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
-    suite = LiveSuite(process)
+    suite = LiveSuite(process, data=data)
     assert suite.ready.wait(60), "the suite did not become ready"
     assert process.poll() is None, suite.logs
     return suite
@@ -83,3 +94,5 @@ def stop_suite(suite: LiveSuite) -> int:
         suite.reader.join()
         assert suite.process.stderr is not None
         suite.process.stderr.close()
+        if suite.data is not None:
+            suite.data.cleanup()

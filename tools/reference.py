@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 from vidence_server.extraction.domain.fields import FIELD_DEFINITIONS
 from vidence_server.runtime.metrics import Metrics
 from vidence_server.runtime.settings import Section
-from vidence_server.suite import SuiteSettings
+from vidence_server.suite_settings import SuiteSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 OUTPUT = ROOT / "docs" / "reference"

@@ -15,15 +15,15 @@ from vidence_server.core.errors import DomainError, Reason
 from vidence_server.runtime.commands import config_command
 from vidence_server.runtime.lifecycle import serve_until_signal
 from vidence_server.runtime.logs import configure_logs
-from vidence_server.runtime.settings import load_settings
-from vidence_server.suite import SERVICES, SuiteSettings, open_suite
+from vidence_server.suite import PORTS, SERVICES, open_suite
+from vidence_server.suite_settings import SuiteSettings, load_suite_settings
 
 _USAGE = 2
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> SuiteSettings:
-    """The suite's settings from a file and the environment; raises `DomainError`, CONFIGURATION_INVALID."""
-    return load_settings(SuiteSettings, config=path, environ=environ)
+    """The settings of the process from a file and the environment; see `load_suite_settings`."""
+    return load_suite_settings(path, environ)
 
 
 config = config_command(load)
@@ -44,9 +44,9 @@ def serve(service: str, path: Path | None, host: str | None, port: int | None) -
     """Runs a service, or all of them in one process, until SIGTERM or Ctrl-C."""
     asked = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     try:
-        settings = load_settings(
-            SuiteSettings, config=path, environ=os.environ, overrides={"server": asked} if asked else None
-        )
+        settings = load_suite_settings(path, os.environ, {"server": asked} if asked else None)
+        if service != "all":
+            settings = _with_port(settings, PORTS[service])
         configure_logs(settings.log, sys.stderr)
         logging.captureWarnings(
             capture=True
@@ -55,6 +55,13 @@ def serve(service: str, path: Path | None, host: str | None, port: int | None) -
     except DomainError as error:
         click.echo(f"vidence: {error.message}", err=True)
         raise SystemExit(_USAGE if error.reason is Reason.CONFIGURATION_INVALID else 1) from None
+
+
+def _with_port(settings: SuiteSettings, port: int) -> SuiteSettings:
+    """The settings with the port of a service that runs alone, where none was asked for."""
+    if "port" in settings.server.model_fields_set:
+        return settings
+    return settings.model_copy(update={"server": settings.server.model_copy(update={"port": port})})
 
 
 async def _serve(settings: SuiteSettings, services: tuple[str, ...]) -> None:

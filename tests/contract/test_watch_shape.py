@@ -9,27 +9,20 @@ from typing import Any
 
 import grpc_tools
 import pytest
-from google.protobuf import (
-    descriptor_pb2,
-    descriptor_pool,
-    duration_pb2,
-    field_mask_pb2,
-    timestamp_pb2,
-)
+from google.protobuf import descriptor_pool
 from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorSet
 from google.protobuf.message_factory import GetMessageClass
 
-from buf.validate import validate_pb2
-from vidence.stream.v1 import stream_control_pb2
-
 ROOT = Path(__file__).resolve().parents[2]
 DRAFTS = ROOT / "tests" / "contract" / "drafts"
-WATCHES = {
-    "event": "Subscribe",
-    "capture": "WatchSession",
-    "batch": "WatchBatch",
-    "library": "WatchLibrary",
-}
+BUS = "vidence/event/v1/event_service.proto"
+WATCHES = [
+    (BUS, "Subscribe"),
+    (BUS, "WatchStatistics"),
+    ("capture_draft.proto", "WatchSession"),
+    ("batch_draft.proto", "WatchBatch"),
+    ("library_draft.proto", "WatchLibrary"),
+]
 
 
 def compile_protos(tmp_path: Path, include: Path, files: list[str]) -> FileDescriptorSet:
@@ -42,7 +35,8 @@ def compile_protos(tmp_path: Path, include: Path, files: list[str]) -> FileDescr
         Path(grpc_tools.__file__).parent / "_proto",
     ]
     command = [sys.executable, "-m", "grpc_tools.protoc", *(f"-I{path}" for path in includes)]
-    subprocess.run([*command, f"--descriptor_set_out={output}", *files], check=True)
+    command += ["--include_imports", f"--descriptor_set_out={output}"]
+    subprocess.run([*command, *files], check=True)
     return FileDescriptorSet.FromString(output.read_bytes())
 
 
@@ -55,9 +49,9 @@ def numbers(descriptor: DescriptorProto) -> dict[str, int]:
 
 
 @pytest.mark.requirement("R-ST2")
-@pytest.mark.parametrize(("service", "rpc"), WATCHES.items())
-def test_every_watch_rpc_fits_the_shared_shape(service: str, rpc: str, tmp_path: Path) -> None:
-    files = compile_protos(tmp_path, DRAFTS, [f"{service}_draft.proto"])
+@pytest.mark.parametrize(("proto", "rpc"), WATCHES)
+def test_every_watch_rpc_fits_the_shared_shape(proto: str, rpc: str, tmp_path: Path) -> None:
+    files = compile_protos(tmp_path, DRAFTS, [proto])
     response = message(files, f"{rpc}Response")
     assert numbers(response) == {"events": 1, "control": 2, "cursor": 3, "previous_cursor": 4}
     events, control = response.field[0], response.field[1]
@@ -75,11 +69,8 @@ def test_entries_encoded_apart_join_into_one_response(tmp_path: Path) -> None:
     """Repeated fields concatenate and fields may be appended: the fan-out joins bytes and encodes once."""
     files = compile_protos(tmp_path, DRAFTS, ["batch_draft.proto"])
     pool = descriptor_pool.DescriptorPool()
-    known = (duration_pb2, timestamp_pb2, field_mask_pb2, descriptor_pb2, validate_pb2, stream_control_pb2)
-    for module in known:
-        pool.AddSerializedFile(module.DESCRIPTOR.serialized_pb)
-    for draft in files.file:
-        pool.AddSerializedFile(draft.SerializeToString())
+    for file in files.file:
+        pool.AddSerializedFile(file.SerializeToString())
     event_class = GetMessageClass(pool.FindMessageTypeByName("draft.batch.v1.BatchEvent"))
     response_class = GetMessageClass(pool.FindMessageTypeByName("draft.batch.v1.WatchBatchResponse"))
     joined = b""

@@ -6,8 +6,6 @@ import asyncio
 import io
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from contextlib import aclosing
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from blockbuster import blockbuster_ctx
 from PIL import Image, ImageDraw, ImageFont
 
 from e2e_suite import LiveSuite, start_suite, stop_suite
+from eventually import eventually
 from vidence.extraction.v1 import extraction_service_pb2 as pb
 from vidence.extraction.v1 import extraction_service_pb2_grpc as pb_grpc
 from vidence_client import Client, VidenceError
@@ -28,7 +27,8 @@ from vidence_server.extraction.domain.events import ExtractionComplete, Extracti
 from vidence_server.extraction.service import ExtractionRequest
 from vidence_server.extraction.settings import ExtractionSettings
 from vidence_server.inference.engine import Engine, EngineSettings, EngineStatistics
-from vidence_server.suite import InferenceSettings, load_sessions
+from vidence_server.suite import load_sessions
+from vidence_server.suite_settings import InferenceSettings
 
 LINES = 48
 
@@ -44,13 +44,6 @@ def long_page() -> bytes:
     content = io.BytesIO()
     image.save(content, "PNG")
     return content.getvalue()
-
-
-async def assert_eventually(condition: Callable[[], bool], within_s: float = 20.0) -> None:
-    until = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < until, "did not happen in time"
-        await asyncio.sleep(0.01)
 
 
 def idle(statistics: EngineStatistics) -> bool:
@@ -86,7 +79,7 @@ async def test_closing_a_reading_stops_it_within_one_model_step(stage: str, long
                 if type(event).__name__ == stage:
                     break
         at_close = completed(engine.statistics())
-        await assert_eventually(lambda: idle(engine.statistics()))
+        await eventually(lambda: idle(engine.statistics()))
         assert completed(engine.statistics()) - at_close <= engine.workers
         assert completed(engine.statistics()) < LINES / 2
 
@@ -121,11 +114,11 @@ async def test_a_cancelled_detection_frees_the_engine(long_page: bytes) -> None:
                     found.append(event)
 
         reading = asyncio.create_task(read())
-        await assert_eventually(lambda: engine.statistics().models["ocr-detector"].running == 1)
+        await eventually(lambda: engine.statistics().models["ocr-detector"].running == 1)
         reading.cancel()
         with pytest.raises(asyncio.CancelledError):
             await reading
-        await assert_eventually(lambda: idle(engine.statistics()))
+        await eventually(lambda: idle(engine.statistics()))
         assert engine.statistics().models["ocr-detector"].cancelled == 1
         assert not any(isinstance(event, FieldRead) for event in found)
 
@@ -143,7 +136,7 @@ async def test_a_client_that_cancels_frees_the_server(suite: LiveSuite, kind: st
                 call.cancel()
                 break
         assert check_result_stream(recorded, cancelled=True) == []
-        await assert_eventually(lambda: suite_is_idle(suite))
+        await eventually(lambda: suite_is_idle(suite))
 
 
 @pytest.mark.requirement("R-EX1", "R-ST1")
@@ -158,7 +151,7 @@ async def test_a_killed_client_frees_the_server(suite: LiveSuite, tmp_path: Path
             assert client.poll() is None
         client.kill()
         client.wait()
-    await assert_eventually(lambda: suite_is_idle(suite))
+    await eventually(lambda: suite_is_idle(suite))
 
 
 @pytest.mark.requirement("R-EX1", "R-ST1", "R-ST3")
@@ -169,7 +162,7 @@ async def test_a_deadline_ends_the_work_and_says_so(suite: LiveSuite, long_page:
                 async for _ in stream:
                     pass
         assert caught.value.code is grpc.StatusCode.DEADLINE_EXCEEDED
-    await assert_eventually(lambda: suite_is_idle(suite))
+    await eventually(lambda: suite_is_idle(suite))
 
 
 @pytest.mark.requirement("R-ST3", "R-OP3")

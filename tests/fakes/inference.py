@@ -15,6 +15,7 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
+from eventually import PATIENCE_S, eventually
 from vidence_server.core.clock import SystemClock
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.inference.engine import Engine, EngineSettings
@@ -29,7 +30,6 @@ from vidence_server.inference.registry import (
 from vidence_server.inference.session import InputTensor, ModelSession, RunOptions
 from vidence_server.inference.statistics import StepStatistics
 
-PATIENCE_S = 20.0
 MODEL = "doubler"
 
 
@@ -161,13 +161,6 @@ def model_spec(
     )
 
 
-async def eventually(condition: Callable[[], bool]) -> None:
-    """Lets the loop run until the condition holds; fails after 20 s."""
-    async with asyncio.timeout(PATIENCE_S):
-        while not condition():  # noqa: ASYNC110 the condition may change in another thread, which sets no event
-            await asyncio.sleep(0)
-
-
 def x(value: float, rows: int = 1) -> dict[str, npt.NDArray[Any]]:
     """Inputs of a `FakeSession`: `rows` rows of two equal values."""
     return {"x": np.full((rows, 2), value, np.float32)}
@@ -190,10 +183,12 @@ async def one_busy_worker(session: FakeSession, **options: Any) -> AsyncIterator
         gate = Gate(shut=True)
         occupier = asyncio.create_task(engine.call(gate.pass_through, step="occupy"))
         await gate.arrival()
-        yield engine, gate
-        gate.open()
-        with suppress(DomainError):
-            await occupier
+        try:
+            yield engine, gate
+        finally:
+            gate.open()
+            with suppress(DomainError):
+                await occupier
 
 
 def of(engine: Engine) -> StepStatistics:

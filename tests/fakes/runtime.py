@@ -19,6 +19,7 @@ from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
+from eventually import PATIENCE_S
 from fakes.extraction_servicer import EXTRACTION_ID, NUMBER, Payload, complete, progress, responses, start
 from vidence.extraction.v1 import document_pb2 as document
 from vidence.extraction.v1 import extraction_service_pb2 as pb
@@ -33,8 +34,6 @@ from vidence_server.runtime.settings import LogSettings, ServerSettings
 from vidence_server.runtime.stream_servicer import Envelope, ResultStreams
 
 SERVICE = "vidence.extraction.v1.ExtractionService"
-PATIENCE_S = 20.0
-"""How long a test waits for what must happen before it calls it missing."""
 
 Response = pb.ExtractDocumentResponse
 M = TypeVar("M", bound=Message)
@@ -197,13 +196,6 @@ async def soon(event: asyncio.Event) -> None:
     """Waits for what must happen."""
     async with asyncio.timeout(PATIENCE_S):
         await event.wait()
-
-
-async def eventually(condition: Callable[[], bool]) -> None:
-    """Waits until it is so; for what nothing tells of."""
-    async with asyncio.timeout(PATIENCE_S):
-        while not condition():  # noqa: ASYNC110  # nothing signals it
-            await asyncio.sleep(0.005)
 
 
 @dataclass

@@ -10,15 +10,14 @@ from collections.abc import AsyncIterator
 import grpc
 import pytest
 
+from eventually import PATIENCE_S, eventually
 from fakes.extraction_servicer import complete, responses, start
 from fakes.runtime import (
-    PATIENCE_S,
     SERVICE,
     Response,
     Work,
     captured_logs,
     error_info,
-    eventually,
     extraction_server,
     open_work,
     record,

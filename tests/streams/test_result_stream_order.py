@@ -9,8 +9,9 @@ from itertools import pairwise
 
 import pytest
 
+from eventually import eventually
 from fakes.extraction_servicer import NUMBER, complete, duration, progress, responses, start
-from fakes.runtime import Response, Work, eventually, extraction_server, open_work, record, soon
+from fakes.runtime import Response, Work, extraction_server, open_work, record, soon
 from vidence.extraction.v1 import extraction_service_pb2 as pb
 from vidence_client.conformance import check_result_stream
 

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
 
 import cv2
 
 from vidence.extraction.v1 import extraction_service_pb2_grpc as pb_grpc
 from vidence_server.core.clock import Clock
 from vidence_server.core.ids import IdFactory
+from vidence_server.extraction import convert
+from vidence_server.extraction.recording import NoRecorder, RunRecorder
 from vidence_server.extraction.service import ExtractionService
 from vidence_server.extraction.servicer import SERVICE_NAME, ExtractionServicer
 from vidence_server.extraction.settings import ExtractionSettings
+from vidence_server.extraction.store import RunStore, RunStoreSettings
 from vidence_server.inference.engine import Engine
 from vidence_server.inference.session import ModelSession
 from vidence_server.runtime.server import RpcServer
+from vidence_server.storage.database import Database, sqlite_url
+from vidence_server.storage.outbox import Outbox
+from vidence_server.storage.relay import EventSink, Relay
 from vidence_server.vision.decode import ImageDecoder, ImageLimits
 from vidence_server.vision.ocr.profile import ReadingProfile
 from vidence_server.vision.ocr.reader import TextReader
@@ -22,6 +32,50 @@ from vidence_server.vision.ocr.recogniser import Vocabulary
 
 MODELS = (ReadingProfile().detector_model, ReadingProfile().recogniser_model)
 """Registry names of the models that the service runs."""
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Where runs are recorded, and how they are told to the bus."""
+
+    store: RunStore
+    relay: Relay
+
+
+@asynccontextmanager
+async def open_records(
+    settings: ExtractionSettings,
+    data_dir: Path,
+    bus: EventSink,
+    *,
+    clock: Clock,
+    random: Callable[[], float],
+) -> AsyncIterator[Records]:
+    """The service's database and what works on it; open it before the server, so that it outlives all calls.
+
+    Args:
+        settings: `record_runs` is asked by the caller, who opens nothing where it is false.
+        data_dir: Holds `extraction.db`.
+        bus: Where events go; it may be away at any time.
+        clock: The service's time.
+        random: Numbers in [0, 1), for jitter.
+
+    Raises:
+        DomainError: DATABASE_IN_USE, DATABASE_INCOMPATIBLE, STORAGE_FULL, STORAGE_FAILED.
+    """
+    kept = RunStoreSettings(retention=timedelta(days=settings.record_retention_days))
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(
+            Database(sqlite_url(data_dir / "extraction.db"), migrations=_MIGRATIONS)
+        )
+        outbox = Outbox(database)
+        relay = await stack.enter_async_context(Relay(outbox, bus, clock=clock, random=random))
+        store = await stack.enter_async_context(
+            RunStore(database, outbox, convert.to_outbox_event, clock=clock, settings=kept)
+        )
+        yield Records(store, relay)
 
 
 def build_service(
@@ -31,8 +85,18 @@ def build_service(
     sessions: Mapping[str, ModelSession],
     clock: Clock,
     ids: IdFactory,
+    recorder: RunRecorder | None = None,
 ) -> ExtractionService:
-    """The service without a transport: for the servicer, for benchmarks, for `--embedded`."""
+    """The service without a transport: for the servicer, for benchmarks, for `--embedded`.
+
+    Args:
+        settings: What is accepted.
+        engine: Runs the models.
+        sessions: The models, by name.
+        clock: The service's time.
+        ids: Names readings.
+        recorder: Keeps a record of each reading; None: nobody does.
+    """
     # The engine's workers are the threads that compute; OpenCV's own would fight with them for the cores.
     cv2.setNumThreads(1)
     profile = ReadingProfile(detector_area_px=settings.detector_area_px)
@@ -44,6 +108,7 @@ def build_service(
         engine=engine,
         decoder=ImageDecoder(limits),
         reader=TextReader(engine, profile, vocabulary),
+        recorder=recorder or NoRecorder(),
         clock=clock,
         ids=ids,
     )

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import assert_never
 
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
 
-from vidence.extraction.v1 import document_pb2, extraction_service_pb2
+from vidence.event.v1 import event_pb2
+from vidence.extraction.v1 import document_pb2, extraction_events_pb2, extraction_service_pb2
 from vidence.type.v1 import geometry_pb2
 from vidence_server.extraction.domain.document import (
     Document,
@@ -28,7 +31,9 @@ from vidence_server.extraction.domain.events import (
     Stage,
 )
 from vidence_server.extraction.domain.fields import FIELDS_BY_KEY
+from vidence_server.extraction.domain.runs import EndedRun, RunState
 from vidence_server.extraction.types.document_type import DocumentType
+from vidence_server.storage.outbox import OutboxEvent
 from vidence_server.vision.geometry import Point, Quad
 
 _SOURCES = {
@@ -47,6 +52,9 @@ _STAGES = {
     Stage.RECOGNISE: extraction_service_pb2.EXTRACTION_STAGE_RECOGNISE,
     Stage.INTERPRET: extraction_service_pb2.EXTRACTION_STAGE_INTERPRET,
 }
+
+EVENT_SOURCE = "vidence/extraction"
+"""Who tells the events of this service."""
 
 
 def to_response(event: ExtractionEvent) -> extraction_service_pb2.ExtractDocumentResponse:
@@ -190,6 +198,59 @@ def to_latency(latency: LatencyBudget) -> extraction_service_pb2.LatencyBudget:
     if latency.first_field_s is not None:
         message.first_field_duration.CopyFrom(_duration(latency.first_field_s))
     return message
+
+
+def to_outbox_event(run: EndedRun) -> OutboxEvent:
+    """What the bus is told of a run that ended: that it did, never what was read."""
+    completed = run.state is RunState.COMPLETED
+    event = event_pb2.Event(
+        source=EVENT_SOURCE,
+        # A run ends once, so its id names its end.
+        id=f"{run.start.extraction_id}/{'extracted' if completed else 'failed'}",
+        type="document.extracted" if completed else "extraction.failed",
+        subject=f"extractions/{run.start.extraction_id}",
+        severity=event_pb2.SEVERITY_WARNING if run.state is RunState.FAILED else event_pb2.SEVERITY_INFO,
+        occurrence_time=_timestamp(run.end_time),
+    )
+    if run.document_type:
+        event.attributes["document_type"] = run.document_type
+    event.data.Pack(_extracted(run) if completed else _aborted(run))
+    return OutboxEvent(
+        tenant=run.start.tenant,
+        source=event.source,
+        event_id=event.id,
+        type=event.type,
+        subject=event.subject,
+        encoded=event.SerializeToString(),
+        create_time=run.end_time,
+    )
+
+
+def _extracted(run: EndedRun) -> extraction_events_pb2.DocumentExtracted:
+    return extraction_events_pb2.DocumentExtracted(
+        extraction_id=run.start.extraction_id,
+        document_type=run.document_type,
+        field_count=run.field_count,
+        invalid_field_count=run.invalid_field_count,
+        start_time=_timestamp(run.start.start_time),
+        total_duration=_duration(run.total_s),
+    )
+
+
+def _aborted(run: EndedRun) -> extraction_events_pb2.ExtractionAborted:
+    return extraction_events_pb2.ExtractionAborted(
+        extraction_id=run.start.extraction_id,
+        document_type=run.document_type,
+        reason=str(run.reason),
+        start_time=_timestamp(run.start.start_time),
+        total_duration=_duration(run.total_s),
+    )
+
+
+def _timestamp(time: datetime) -> Timestamp:
+    timestamp = Timestamp()
+    timestamp.FromDatetime(time)
+    return timestamp
 
 
 def _duration(seconds: float) -> Duration:

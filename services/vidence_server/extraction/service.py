@@ -20,6 +20,8 @@ from vidence_server.extraction.domain.events import (
     FieldRead,
     Stage,
 )
+from vidence_server.extraction.domain.runs import StartedRun
+from vidence_server.extraction.recording import RunRecorder, RunRecording
 from vidence_server.extraction.stopwatch import Stopwatch
 from vidence_server.extraction.types.detect import TypeDetector
 from vidence_server.extraction.types.document_type import DocumentType
@@ -43,17 +45,27 @@ class ExtractionRequest:
     """From 1; ignored for images."""
     priority: Priority = Priority.INTERACTIVE
     deadline: Deadline | None = None
+    tenant: str = "default"
+    """Whose reading it is; from the credential."""
 
 
 class ExtractionService:
     """Reads one image per call; calls share nothing but the engine."""
 
     def __init__(
-        self, *, engine: Engine, decoder: ImageDecoder, reader: TextReader, clock: Clock, ids: IdFactory
+        self,
+        *,
+        engine: Engine,
+        decoder: ImageDecoder,
+        reader: TextReader,
+        recorder: RunRecorder,
+        clock: Clock,
+        ids: IdFactory,
     ) -> None:
         self._engine = engine
         self._decoder = decoder
         self._reader = reader
+        self._recorder = recorder
         self._clock = clock
         self._ids = ids
 
@@ -73,13 +85,32 @@ class ExtractionService:
         stopwatch = Stopwatch(self._clock)
         known = document_type(request.document_type) if request.document_type else None
         image = await self._decode(request, stopwatch)
-        yield ExtractionStart(
+        start = ExtractionStart(
             extraction_id=self._ids.new("ext"),
             document_type=known.key if known else None,
             plan=known.planned_fields if known else (),
             width_px=image.width_px,
             height_px=image.height_px,
         )
+        with self._recorded(start, request) as recording:
+            yield start
+            async with aclosing(self._read_image(request, image, stopwatch, known)) as events:
+                async for event in events:
+                    recording.note(event)
+                    yield event
+
+    def _recorded(self, start: ExtractionStart, request: ExtractionRequest) -> RunRecording:
+        run = StartedRun(
+            tenant=request.tenant,
+            extraction_id=start.extraction_id,
+            document_type=start.document_type or "",
+            start_time=self._clock.now(),
+        )
+        return RunRecording(self._recorder, run, self._clock, deadline=request.deadline)
+
+    async def _read_image(
+        self, request: ExtractionRequest, image: Image, stopwatch: Stopwatch, known: DocumentType | None
+    ) -> AsyncGenerator[ExtractionEvent, None]:
         with stopwatch.step(Stage.DETECT):
             regions = await self._reader.detect(image, priority=request.priority, deadline=request.deadline)
         lines = self._reader.lines(image, regions, priority=request.priority, deadline=request.deadline)

@@ -24,3 +24,11 @@ class ExtractionSettings(Section):
         le=4_000_000,
         description="Pixels that the text detector sees at most; more read smaller print, for more time.",
     )
+    record_runs: bool = Field(
+        default=True,
+        description="Whether a record of each reading is kept (type, state, times; no contents) and its end "
+        "is told to the bus.",
+    )
+    record_retention_days: float = Field(
+        30, gt=0, description="Age at which the records of readings are removed, days."
+    )

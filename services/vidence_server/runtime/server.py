@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Self
 
 import grpc
 import structlog
+from google.protobuf.message import Message
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio
 from grpc_reflection.v1alpha import reflection
@@ -17,7 +18,7 @@ from vidence_server.core.clock import Clock
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.core.ids import IdFactory
 from vidence_server.runtime.interceptors.admission import Admission
-from vidence_server.runtime.interceptors.chain import InterceptorChain
+from vidence_server.runtime.interceptors.chain import InterceptorChain, Undecodable
 from vidence_server.runtime.interceptors.errors import ErrorInterceptor
 from vidence_server.runtime.interceptors.observation import ObservationInterceptor
 from vidence_server.runtime.interceptors.request_context import RequestContextInterceptor
@@ -75,17 +76,23 @@ class RpcServer:
         metrics.export("result_streams", self.result_streams.statistics)
         metrics.export("watch_streams", self.watch_streams.statistics)
 
-    def register(self, service: str, add: AddServicer) -> None:
+    def register(self, service: str, add: AddServicer, *, self_checked: Iterable[str] = ()) -> None:
         """Offers a service, by its full name; not ready until `mark_ready`.
 
         Args:
             service: E.g. `vidence.extraction.v1.ExtractionService`.
             add: Adds the servicer to the gRPC server: the generated `add_…_to_server` with its servicer.
+            self_checked: Methods whose requests the servicer checks by itself, by `check_request`.
         """
         if self._server is not None:
             raise RuntimeError("services are registered before the server starts")
         self._services[service] = add
         self._admission.add(service)
+        self._validation.leave(service, self_checked)
+
+    def check_request(self, request: Message | Undecodable) -> None:
+        """Checks a message against the rules in its proto; raises `DomainError`, REQUEST_INVALID."""
+        self._validation.check_request(request)
 
     async def __aenter__(self) -> Self:
         """Starts listening.

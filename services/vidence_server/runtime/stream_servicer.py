@@ -7,6 +7,7 @@ nobody reads any more.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -87,6 +88,8 @@ class ResultStreams:
         self._log = structlog.get_logger(__name__)
         self._accounts = StreamAccounts(metrics, clock=clock, ids=ids, retry_delay_s=settings.retry_delay_s)
         self._open: set[_Stream[Any]] = set()
+        self.draining = asyncio.Event()
+        """Set when the server shuts down: a source that would go on for ever ends now."""
 
     async def serve(
         self,
@@ -142,6 +145,7 @@ class ResultStreams:
     async def drain(self, grace_s: float) -> None:
         """Opens no more streams, waits up to `grace_s` seconds, then fails those that are left: DRAINING."""
         self._accounts.drain()
+        self.draining.set()
         await self._accounts.wait_empty(grace_s)
         for stream in self._open:
             stream.box.interrupt(self._accounts.draining_error())

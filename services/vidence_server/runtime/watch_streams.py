@@ -6,22 +6,21 @@ all, as bytes: events come joined from the broadcast, messages about the stream 
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import grpc
-from google.protobuf.duration_pb2 import Duration
 
-from vidence.stream.v1 import stream_control_pb2 as pb
 from vidence_server.core.clock import Clock
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.core.ids import IdFactory
 from vidence_server.runtime.metrics import StreamMetrics
 from vidence_server.runtime.settings import ServerSettings
-from vidence_server.runtime.status import REQUEST_ID_KEY, to_duration
+from vidence_server.runtime.status import REQUEST_ID_KEY
 from vidence_server.runtime.stream_accounts import StreamAccount, StreamAccounts, reason_of_silence
-from vidence_server.streams.entry import varint
-from vidence_server.streams.frames import Batch, Beat, End, EndReason, Frame, Gap, Opening
+from vidence_server.runtime.watch_messages import control_message, cursors
+from vidence_server.streams.frames import Batch, Beat, End, EndReason, Frame
 from vidence_server.streams.requests import Filter, OnExpired, OnOverflow, Start, SubscriptionRequest
 from vidence_server.streams.subscription import Subscription
 
@@ -29,9 +28,6 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 # How long a draining server waits for streams to write their last message.
 _LAST_WORDS_S = 1.0
-_CONTROL_TAG = b"\x12"
-_CURSOR_TAG = b"\x1a"
-_PREVIOUS_TAG = b"\x22"
 
 
 class Subscribable(Protocol):
@@ -43,6 +39,22 @@ class Subscribable(Protocol):
 
     def close(self, subscription: Subscription) -> None:
         """Takes it back."""
+        ...
+
+
+class Dialogue(Protocol):
+    """What the client of a watch stream says while it watches."""
+
+    def begin(self, subscription: Subscription) -> None:
+        """The subscription is open; what the client says acts on it from now on."""
+        ...
+
+    async def reply(self) -> bytes | None:
+        """The next answer, as an encoded field of the response; None: the client has said everything.
+
+        Raises:
+            DomainError: The client said something wrong.
+        """
         ...
 
 
@@ -75,8 +87,20 @@ class WatchStreams:
         self._accounts = StreamAccounts(metrics, clock=clock, ids=ids, retry_delay_s=settings.retry_delay_s)
         self._open: dict[Subscription, None] = {}  # bound: the server's limit of streams
 
-    async def serve(self, context: Context, source: Subscribable, request: WatchRequest) -> None:
+    async def serve(
+        self,
+        context: Context,
+        source: Subscribable,
+        request: WatchRequest,
+        dialogue: Dialogue | None = None,
+    ) -> None:
         """Answers one call; returns or raises when it is over. The servicer's method awaits nothing else.
+
+        Args:
+            context: The call.
+            source: Where its events come from.
+            request: What is wanted.
+            dialogue: The client's side, where it streams too; its end ends the stream.
 
         Raises:
             DomainError: CURSOR_FOREIGN, CURSOR_EXPIRED, DRAINING before the first message;
@@ -88,7 +112,8 @@ class WatchStreams:
             subscription = await source.subscribe(self._asked(request, account))
             self._open[subscription] = None
             try:
-                reason = await self._write(context, subscription, account)
+                writer = _Writer(context, subscription, account, self._settings.retry_delay_s)
+                reason = await writer.watch() if dialogue is None else await writer.converse(dialogue)
             finally:
                 del self._open[subscription]
                 source.close(subscription)
@@ -119,20 +144,68 @@ class WatchStreams:
             filter=request.filter,
         )
 
-    async def _write(self, context: Context, subscription: Subscription, account: StreamAccount) -> str:
+
+class _Writer:
+    """Writes one stream."""
+
+    def __init__(
+        self, context: Context, subscription: Subscription, account: StreamAccount, retry_delay_s: float
+    ) -> None:
+        self._context = context
+        self._subscription = subscription
+        self._account = account
+        self._retry_delay_s = retry_delay_s
+
+    async def watch(self) -> str:
         """Writes until the subscription ends, and gives the reason."""
-        await context.send_initial_metadata(((REQUEST_ID_KEY, account.rpc.request_id),))
+        await self._send_headers()
         while True:
-            frame = await subscription.next()
-            account.count_sent()
-            if isinstance(frame, Batch):
-                await context.write(frame.message)
-                continue
-            if isinstance(frame, Beat):
-                account.count_heartbeat()
-            await context.write(self._control(frame, subscription))
+            frame = await self._subscription.next()
+            await self._write(frame)
             if isinstance(frame, End):
                 return self._ended(frame)
+
+    async def converse(self, dialogue: Dialogue) -> str:
+        """Writes frames, and replies ahead of them, until either side ends; gives the reason."""
+        await self._send_headers()
+        await self._write(await self._subscription.next())
+        dialogue.begin(self._subscription)
+        cursor = self._subscription.cursor
+        following = asyncio.create_task(self._subscription.next(), name="next frame")
+        replying = asyncio.create_task(dialogue.reply(), name="next reply")
+        try:
+            while True:
+                await asyncio.wait({following, replying}, return_when=asyncio.FIRST_COMPLETED)
+                if replying.done():
+                    reply = replying.result()
+                    if reply is None:
+                        return "COMPLETE"
+                    self._account.count_sent()
+                    await self._context.write(reply + cursors(cursor, cursor))
+                    replying = asyncio.create_task(dialogue.reply(), name="next reply")
+                if following.done():
+                    frame = following.result()
+                    await self._write(frame)
+                    if isinstance(frame, End):
+                        return self._ended(frame)
+                    cursor = self._subscription.cursor
+                    following = asyncio.create_task(self._subscription.next(), name="next frame")
+        finally:
+            for task in (following, replying):
+                task.cancel()
+            await asyncio.wait({following, replying})
+
+    async def _send_headers(self) -> None:
+        await self._context.send_initial_metadata(((REQUEST_ID_KEY, self._account.rpc.request_id),))
+
+    async def _write(self, frame: Frame) -> None:
+        self._account.count_sent()
+        if isinstance(frame, Batch):
+            await self._context.write(frame.message)
+            return
+        if isinstance(frame, Beat):
+            self._account.count_heartbeat()
+        await self._context.write(control_message(frame, self._subscription.request, self._retry_delay_s))
 
     def _ended(self, end: End) -> str:
         if end.reason is EndReason.TOO_SLOW:
@@ -140,50 +213,6 @@ class WatchStreams:
                 Reason.SUBSCRIBER_TOO_SLOW,
                 "The subscriber fell behind further than it may.",
                 metadata={"cursor": end.cursor},
-                retry_after_s=self._settings.retry_delay_s,
+                retry_after_s=self._retry_delay_s,
             )
         return end.reason.name
-
-    def _control(self, frame: Frame, subscription: Subscription) -> bytes:
-        """A message about the stream itself."""
-        match frame:
-            case Opening(cursor):
-                connected = pb.Connected(
-                    connection_id=subscription.request.connection_id,
-                    cursor=cursor,
-                    heartbeat_period=to_duration(subscription.request.heartbeat_period_s),
-                    retry_delay=self._retry_delay(),
-                )
-                return _response(pb.StreamControl(connected=connected), cursor, "")
-            case Gap(cursor, previous, reason, missed):
-                gap = pb.Gap(
-                    from_cursor=previous,
-                    to_cursor=cursor,
-                    missed_count=missed,
-                    reason=pb.GapReason.Value(f"GAP_REASON_{reason.name}"),
-                )
-                return _response(pb.StreamControl(gap=gap), cursor, previous)
-            case Beat(cursor, previous):
-                return _response(pb.StreamControl(heartbeat=pb.Heartbeat(cursor=cursor)), cursor, previous)
-            case End(cursor, reason):
-                end = pb.Disconnected(
-                    reason=pb.DisconnectReason.Value(f"DISCONNECT_REASON_{reason.name}"),
-                    retry_delay=None if reason is EndReason.ENDED else self._retry_delay(),
-                    cursor=cursor,
-                )
-                return _response(pb.StreamControl(disconnected=end), cursor, cursor)
-            case Batch():
-                return frame.message
-
-    def _retry_delay(self) -> Duration:
-        return to_duration(self._settings.retry_delay_s)
-
-
-def _response(control: pb.StreamControl, cursor: str, previous_cursor: str) -> bytes:
-    """The bytes of a watch response that has no events."""
-    encoded = control.SerializeToString()
-    parts = [_CONTROL_TAG, varint(len(encoded)), encoded]
-    for tag, text in ((_CURSOR_TAG, cursor), (_PREVIOUS_TAG, previous_cursor)):
-        if text:
-            parts += [tag, varint(len(text)), text.encode()]
-    return b"".join(parts)

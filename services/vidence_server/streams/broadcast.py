@@ -210,6 +210,7 @@ class Broadcast:
                 delivered=subscription.progress.delivered,
                 dropped=subscription.progress.dropped,
                 stalled_s=subscription.stalled_s(),
+                acknowledged=subscription.acknowledged,
             )
             for subscription in self._subscriptions
         ]

@@ -17,6 +17,8 @@ class SubscriberSnapshot:
     delivered: int
     dropped: int
     stalled_s: float
+    acknowledged: str
+    """The cursor up to which its reader said that it was done; empty: it said nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from vidence_server.streams.view import FilterView
 # Timers may fire a little early; without this a heartbeat would be waited for twice.
 _TIMER_SLACK_S = 0.001
 _STORE_PAUSE_S = 0.005
+MAX_CREDIT = 1_000_000
 
 
 class Source(Protocol):
@@ -101,6 +102,7 @@ class Subscription:
         self._timer = self._loop.call_later(request.heartbeat_period_s, self._tick)
         self._beat_due = False
         self._credit: int | None = None
+        self._acknowledged: int | None = None
         self._paused: asyncio.Future[None] | None = None
         self.live = False
         """Whether it has reached the ring; behind it after that means too slow."""
@@ -124,6 +126,18 @@ class Subscription:
     def cursor(self) -> str:
         """How far its reader was told."""
         return self._source.cursor_of(self._told)
+
+    @property
+    def acknowledged(self) -> str:
+        """The cursor up to which its reader said that it was done; empty: it said nothing."""
+        return "" if self._acknowledged is None else self._source.cursor_of(self._acknowledged)
+
+    def acknowledge(self, offset: int) -> bool:
+        """Its reader is done with everything up to `offset`; whether that was told to it at all."""
+        known = offset <= self._told
+        if known:
+            self._acknowledged = max(offset, self._acknowledged or 0)
+        return known
 
     def stalled_s(self) -> float:
         """How long its reader has not taken the last frame, s; 0 while none is on its way."""
@@ -149,8 +163,8 @@ class Subscription:
         self._credit = credit
 
     def grant(self, count: int) -> None:
-        """Its reader can take `count` more events."""
-        self._credit = (self._credit or 0) + count
+        """Its reader can take `count` more events; more than `MAX_CREDIT` in all counts as that."""
+        self._credit = min(MAX_CREDIT, (self._credit or 0) + count)
         self._resume()
 
     def wake(self, scanned: int) -> None:
@@ -317,9 +331,11 @@ class Subscription:
         """The one timer: set again when it fires, not with each message."""
         period_s = self.request.heartbeat_period_s
         silent_s = self._loop.time() - self._silent_since_s
-        if (self.waiting or self._paused is not None) and silent_s >= period_s - _TIMER_SLACK_S:
-            self._beat_due = True
-            self.wake(self.view.evaluated)
-            self._resume()
+        if silent_s >= period_s - _TIMER_SLACK_S:
+            if self.waiting or self._paused is not None:
+                self._beat_due = True
+                self.wake(self.view.evaluated)
+                self._resume()
+            # Also while a frame is on its way: the silence begins anew when it was taken.
             silent_s = 0.0
         self._timer = self._loop.call_later(max(_TIMER_SLACK_S, period_s - silent_s), self._tick)

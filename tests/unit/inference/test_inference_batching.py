@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from fakes.inference import MODEL, FakeSession, Gate, eventually, of
+from eventually import eventually
+from fakes.inference import MODEL, FakeSession, Gate, of
 from vidence_server.core.clock import SystemClock
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.inference.batching import split, stack

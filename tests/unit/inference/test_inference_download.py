@@ -140,7 +140,10 @@ def test_npm_packs_one_pinned_package_and_runs_no_scripts() -> None:
     ("output", "line"),
     [
         ("one\ntwo\n\n", "two"),
-        ("ERROR: https://user:pass@index/simple is down", "ERROR: https://index/simple is down"),
+        (
+            "ERROR: https://user:pass@host.invalid/packages: down",
+            "ERROR: https://host.invalid/packages: down",
+        ),
         ("", "it said nothing."),
     ],
 )

@@ -7,12 +7,12 @@ import asyncio
 import numpy as np
 import pytest
 
+from eventually import eventually
 from fakes.inference import (
     MODEL,
     FakeSession,
     Gate,
     TurnableClock,
-    eventually,
     of,
     one_busy_worker,
     queued,

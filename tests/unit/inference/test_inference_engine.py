@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from eventually import eventually
 from fakes.inference import (
     MODEL,
     FakeSession,
     Gate,
     TurnableClock,
-    eventually,
     of,
     one_busy_worker,
     queued,

@@ -15,7 +15,8 @@ import structlog
 from onnx import TensorProto, helper, numpy_helper
 from structlog.testing import capture_logs
 
-from fakes.inference import PATIENCE_S, eventually, model_spec
+from eventually import PATIENCE_S, eventually
+from fakes.inference import model_spec
 from vidence_server.core.clock import SystemClock
 from vidence_server.core.deadline import Deadline
 from vidence_server.core.errors import DomainError, Reason

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image as PillowImage
 
-from fakes.inference import FakeSession, Gate, eventually
+from eventually import eventually
+from fakes.inference import FakeSession, Gate
 from fakes.vision import blank, box, page_of, picture_of, region, written
 from vidence_server.core.clock import SystemClock
 from vidence_server.core.deadline import Deadline

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import Any, cast
 
 from google.protobuf import descriptor_pool, message_factory
@@ -22,12 +22,19 @@ class ValidationInterceptor:
     def __init__(self, *, responses: bool = False) -> None:
         self._validator = Validator()
         self._responses = responses
+        self._self_checked: set[tuple[str, str]] = set()  # bound: methods served
+
+    def leave(self, service: str, methods: Iterable[str]) -> None:
+        """Does not check the requests of these methods: their servicer does, by `check_request`."""
+        self._self_checked.update((service, method) for method in methods)
 
     def wrap(self, method: Method, behaviour: Behaviour) -> Behaviour:
         """Checks the request, or each one of a stream as it is read."""
 
         async def checked(request: Any, context: Context) -> Any:
-            if method.request_streaming:
+            if (method.service, method.name) in self._self_checked:
+                pass
+            elif method.request_streaming:
                 request = self._checked_stream(request)
             else:
                 self.check_request(request)

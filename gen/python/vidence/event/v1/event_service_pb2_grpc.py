@@ -71,6 +71,11 @@ class EventServiceStub:
                 request_serializer=vidence_dot_event_dot_v1_dot_event__service__pb2.WatchStatisticsRequest.SerializeToString,
                 response_deserializer=vidence_dot_event_dot_v1_dot_event__service__pb2.WatchStatisticsResponse.FromString,
                 _registered_method=True)
+        self.OpenSession = channel.stream_stream(
+                '/vidence.event.v1.EventService/OpenSession',
+                request_serializer=vidence_dot_event_dot_v1_dot_event__service__pb2.OpenSessionRequest.SerializeToString,
+                response_deserializer=vidence_dot_event_dot_v1_dot_event__service__pb2.OpenSessionResponse.FromString,
+                _registered_method=True)
 
 
 class EventServiceServicer:
@@ -203,6 +208,38 @@ class EventServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def OpenSession(self, request_iterator, context):
+        """Subscribes as `Subscribe` does, over a call in which the client can speak too: it says how many events it can take,
+        how far it has come with them, and asks whether the server is there.
+
+        Order and guarantees: a watch stream with everything that `Subscribe` promises. The client's first message is
+        `opening`; the server answers with `control.connected`. No more events are sent than `credit` was granted for:
+        where there is none, heartbeats go on and the place in the log is kept. Each `ping` is answered by a `pong` with
+        the same text, in the order of the pings, ahead of events that wait. An `acknowledgement` says that everything up
+        to its cursor was processed; it shows in the statistics as the lag of processing and changes nothing else: the
+        client resumes with the cursor that it kept.
+
+        Start and resume: as `Subscribe`, by the fields of `opening`.
+
+        End: when the client has sent everything (half-close), status OK after the pongs that are due; otherwise as `Subscribe`.
+        A first message that is no `opening`, a second `opening`, or an acknowledgement of a cursor that was never sent:
+        INVALID_ARGUMENT, REQUEST_INVALID.
+
+        Limits: as `Subscribe`; at most 1,000,000 events of credit, what is granted beyond counts as that; at most 16 pongs
+        may be due, beyond that the server does not read on.
+
+        Sample:
+        1. `opening {initial_credit: 2, subscription {filter {types: ["document.*"]}}}` from the client
+        2. `control {connected {connection_id: "con_…", cursor: "5bd1e995.00000001.0000000000000003", …}}`
+        3. `events [{…}, {…}] previous_cursor: "…03" cursor: "…05"`
+        4. `acknowledgement {cursor: "…05"}`, `credit {event_count: 2}`, `ping {text: "a"}` from the client
+        5. `pong {text: "a"} cursor: "…05" previous_cursor: "…05"`
+        6. `events [{…}] previous_cursor: "…05" cursor: "…06"`
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_EventServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -240,6 +277,11 @@ def add_EventServiceServicer_to_server(servicer, server):
                     servicer.WatchStatistics,
                     request_deserializer=vidence_dot_event_dot_v1_dot_event__service__pb2.WatchStatisticsRequest.FromString,
                     response_serializer=vidence_dot_event_dot_v1_dot_event__service__pb2.WatchStatisticsResponse.SerializeToString,
+            ),
+            'OpenSession': grpc.stream_stream_rpc_method_handler(
+                    servicer.OpenSession,
+                    request_deserializer=vidence_dot_event_dot_v1_dot_event__service__pb2.OpenSessionRequest.FromString,
+                    response_serializer=vidence_dot_event_dot_v1_dot_event__service__pb2.OpenSessionResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -433,6 +475,33 @@ class EventService:
             '/vidence.event.v1.EventService/WatchStatistics',
             vidence_dot_event_dot_v1_dot_event__service__pb2.WatchStatisticsRequest.SerializeToString,
             vidence_dot_event_dot_v1_dot_event__service__pb2.WatchStatisticsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def OpenSession(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/vidence.event.v1.EventService/OpenSession',
+            vidence_dot_event_dot_v1_dot_event__service__pb2.OpenSessionRequest.SerializeToString,
+            vidence_dot_event_dot_v1_dot_event__service__pb2.OpenSessionResponse.FromString,
             options,
             channel_credentials,
             insecure,

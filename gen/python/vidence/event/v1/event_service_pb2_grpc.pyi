@@ -131,6 +131,34 @@ class EventServiceStub:
     2. `events [{sequence: 1, snapshot {total_published: 17, subscriber_count: 2, …}}] cursor: "…01"`
     3. `events [{sequence: 2, snapshot {total_published: 19, subscriber_count: 2, …}}] cursor: "…02"`
     """
+    OpenSession: _grpc.StreamStreamMultiCallable[_event_service_pb2.OpenSessionRequest, _event_service_pb2.OpenSessionResponse]
+    """Subscribes as `Subscribe` does, over a call in which the client can speak too: it says how many events it can take,
+    how far it has come with them, and asks whether the server is there.
+
+    Order and guarantees: a watch stream with everything that `Subscribe` promises. The client's first message is
+    `opening`; the server answers with `control.connected`. No more events are sent than `credit` was granted for:
+    where there is none, heartbeats go on and the place in the log is kept. Each `ping` is answered by a `pong` with
+    the same text, in the order of the pings, ahead of events that wait. An `acknowledgement` says that everything up
+    to its cursor was processed; it shows in the statistics as the lag of processing and changes nothing else: the
+    client resumes with the cursor that it kept.
+
+    Start and resume: as `Subscribe`, by the fields of `opening`.
+
+    End: when the client has sent everything (half-close), status OK after the pongs that are due; otherwise as `Subscribe`.
+    A first message that is no `opening`, a second `opening`, or an acknowledgement of a cursor that was never sent:
+    INVALID_ARGUMENT, REQUEST_INVALID.
+
+    Limits: as `Subscribe`; at most 1,000,000 events of credit, what is granted beyond counts as that; at most 16 pongs
+    may be due, beyond that the server does not read on.
+
+    Sample:
+    1. `opening {initial_credit: 2, subscription {filter {types: ["document.*"]}}}` from the client
+    2. `control {connected {connection_id: "con_…", cursor: "5bd1e995.00000001.0000000000000003", …}}`
+    3. `events [{…}, {…}] previous_cursor: "…03" cursor: "…05"`
+    4. `acknowledgement {cursor: "…05"}`, `credit {event_count: 2}`, `ping {text: "a"}` from the client
+    5. `pong {text: "a"} cursor: "…05" previous_cursor: "…05"`
+    6. `events [{…}] previous_cursor: "…05" cursor: "…06"`
+    """
 
 @_typing.type_check_only
 class EventServiceAsyncStub(EventServiceStub):
@@ -234,6 +262,34 @@ class EventServiceAsyncStub(EventServiceStub):
     1. `control {connected {connection_id: "con_…", cursor: "8f21c0de.65f0a1b2.0000000000000000", …}}`
     2. `events [{sequence: 1, snapshot {total_published: 17, subscriber_count: 2, …}}] cursor: "…01"`
     3. `events [{sequence: 2, snapshot {total_published: 19, subscriber_count: 2, …}}] cursor: "…02"`
+    """
+    OpenSession: _aio.StreamStreamMultiCallable[_event_service_pb2.OpenSessionRequest, _event_service_pb2.OpenSessionResponse]  # type: ignore[assignment]
+    """Subscribes as `Subscribe` does, over a call in which the client can speak too: it says how many events it can take,
+    how far it has come with them, and asks whether the server is there.
+
+    Order and guarantees: a watch stream with everything that `Subscribe` promises. The client's first message is
+    `opening`; the server answers with `control.connected`. No more events are sent than `credit` was granted for:
+    where there is none, heartbeats go on and the place in the log is kept. Each `ping` is answered by a `pong` with
+    the same text, in the order of the pings, ahead of events that wait. An `acknowledgement` says that everything up
+    to its cursor was processed; it shows in the statistics as the lag of processing and changes nothing else: the
+    client resumes with the cursor that it kept.
+
+    Start and resume: as `Subscribe`, by the fields of `opening`.
+
+    End: when the client has sent everything (half-close), status OK after the pongs that are due; otherwise as `Subscribe`.
+    A first message that is no `opening`, a second `opening`, or an acknowledgement of a cursor that was never sent:
+    INVALID_ARGUMENT, REQUEST_INVALID.
+
+    Limits: as `Subscribe`; at most 1,000,000 events of credit, what is granted beyond counts as that; at most 16 pongs
+    may be due, beyond that the server does not read on.
+
+    Sample:
+    1. `opening {initial_credit: 2, subscription {filter {types: ["document.*"]}}}` from the client
+    2. `control {connected {connection_id: "con_…", cursor: "5bd1e995.00000001.0000000000000003", …}}`
+    3. `events [{…}, {…}] previous_cursor: "…03" cursor: "…05"`
+    4. `acknowledgement {cursor: "…05"}`, `credit {event_count: 2}`, `ping {text: "a"}` from the client
+    5. `pong {text: "a"} cursor: "…05" previous_cursor: "…05"`
+    6. `events [{…}] previous_cursor: "…05" cursor: "…06"`
     """
 
 class EventServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -377,6 +433,40 @@ class EventServiceServicer(metaclass=_abc_1.ABCMeta):
         1. `control {connected {connection_id: "con_…", cursor: "8f21c0de.65f0a1b2.0000000000000000", …}}`
         2. `events [{sequence: 1, snapshot {total_published: 17, subscriber_count: 2, …}}] cursor: "…01"`
         3. `events [{sequence: 2, snapshot {total_published: 19, subscriber_count: 2, …}}] cursor: "…02"`
+        """
+
+    @_abc_1.abstractmethod
+    def OpenSession(
+        self,
+        request_iterator: _MaybeAsyncIterator[_event_service_pb2.OpenSessionRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_event_service_pb2.OpenSessionResponse], _abc.AsyncIterator[_event_service_pb2.OpenSessionResponse]]:
+        """Subscribes as `Subscribe` does, over a call in which the client can speak too: it says how many events it can take,
+        how far it has come with them, and asks whether the server is there.
+
+        Order and guarantees: a watch stream with everything that `Subscribe` promises. The client's first message is
+        `opening`; the server answers with `control.connected`. No more events are sent than `credit` was granted for:
+        where there is none, heartbeats go on and the place in the log is kept. Each `ping` is answered by a `pong` with
+        the same text, in the order of the pings, ahead of events that wait. An `acknowledgement` says that everything up
+        to its cursor was processed; it shows in the statistics as the lag of processing and changes nothing else: the
+        client resumes with the cursor that it kept.
+
+        Start and resume: as `Subscribe`, by the fields of `opening`.
+
+        End: when the client has sent everything (half-close), status OK after the pongs that are due; otherwise as `Subscribe`.
+        A first message that is no `opening`, a second `opening`, or an acknowledgement of a cursor that was never sent:
+        INVALID_ARGUMENT, REQUEST_INVALID.
+
+        Limits: as `Subscribe`; at most 1,000,000 events of credit, what is granted beyond counts as that; at most 16 pongs
+        may be due, beyond that the server does not read on.
+
+        Sample:
+        1. `opening {initial_credit: 2, subscription {filter {types: ["document.*"]}}}` from the client
+        2. `control {connected {connection_id: "con_…", cursor: "5bd1e995.00000001.0000000000000003", …}}`
+        3. `events [{…}, {…}] previous_cursor: "…03" cursor: "…05"`
+        4. `acknowledgement {cursor: "…05"}`, `credit {event_count: 2}`, `ping {text: "a"}` from the client
+        5. `pong {text: "a"} cursor: "…05" previous_cursor: "…05"`
+        6. `events [{…}] previous_cursor: "…05" cursor: "…06"`
         """
 
 def add_EventServiceServicer_to_server(servicer: EventServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -219,6 +219,7 @@ class SubscriberStatistics(_message.Message):
     DELIVERED_FIELD_NUMBER: _builtins.int
     DROPPED_FIELD_NUMBER: _builtins.int
     STALLED_DURATION_FIELD_NUMBER: _builtins.int
+    ACKNOWLEDGED_CURSOR_FIELD_NUMBER: _builtins.int
     connection_id: _builtins.str
     """As in its `connected`."""
     cursor: _builtins.str
@@ -229,6 +230,8 @@ class SubscriberStatistics(_message.Message):
     """Events written to it."""
     dropped: _builtins.int
     """Events that it was told it will not get."""
+    acknowledged_cursor: _builtins.str
+    """How far the client of a session said that it had processed. Empty: it did not say."""
     @_builtins.property
     def open_time(self) -> _timestamp_pb2.Timestamp:
         """Since when it is open."""
@@ -247,10 +250,11 @@ class SubscriberStatistics(_message.Message):
         delivered: _builtins.int = ...,
         dropped: _builtins.int = ...,
         stalled_duration: _duration_pb2.Duration | None = ...,
+        acknowledged_cursor: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["open_time", b"open_time", "stalled_duration", b"stalled_duration"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection_id", b"connection_id", "cursor", b"cursor", "delivered", b"delivered", "dropped", b"dropped", "lag_events", b"lag_events", "open_time", b"open_time", "stalled_duration", b"stalled_duration"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged_cursor", b"acknowledged_cursor", "connection_id", b"connection_id", "cursor", b"cursor", "delivered", b"delivered", "dropped", b"dropped", "lag_events", b"lag_events", "open_time", b"open_time", "stalled_duration", b"stalled_duration"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,1 @@
+"""The bus: durable publish and subscribe."""

@@ -1,0 +1,1 @@
+"""What the bus knows of events: their headers, filters, pages and numbers. Talks to nothing."""

@@ -1,0 +1,1 @@
+"""Revisions of the extraction service's database (Alembic)."""

@@ -1,0 +1,1 @@
+"""How Alembic runs here, and the revisions of what every service's database holds."""

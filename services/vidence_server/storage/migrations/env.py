@@ -1,0 +1,11 @@
+"""What Alembic runs to migrate: on the connection it was given, in the transaction that is open there."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from vidence_server.storage.migration import CONNECTION
+
+context.configure(connection=context.config.attributes[CONNECTION], transactional_ddl=True)
+with context.begin_transaction():
+    context.run_migrations()

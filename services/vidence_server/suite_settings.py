@@ -1,0 +1,91 @@
+"""The settings of a process, section by section."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from platformdirs import user_data_path
+from pydantic import Field
+
+from vidence_server.event.settings import EventSettings
+from vidence_server.extraction.settings import ExtractionSettings
+from vidence_server.runtime.settings import (
+    LogSettings,
+    MetricsSettings,
+    Section,
+    ServerSettings,
+    load_settings,
+)
+
+DATA_DIR_VARIABLE = "VIDENCE_DATA_DIR"
+"""Where the data are, unless the settings say it."""
+
+
+class ModelOverrideSettings(Section):
+    """A user's own weights in the place of a registered model."""
+
+    path: Path | None = Field(None, description="File of the model.")
+    url: str | None = Field(None, description="Where `vidence models pull` fetches it.")
+    sha256: str = Field(description="Its SHA-256, 64 hex digits; always checked.")
+
+
+class InferenceSettings(Section):
+    """Models and the engine that runs them."""
+
+    providers: Literal["auto"] | tuple[str, ...] = Field(
+        "auto", description="`auto`: CUDA where there is one, else CPU; a list: exactly these, all required."
+    )
+    workers: int | None = Field(None, ge=1, description="Steps that run at once; unset: as many as cores.")
+    queue_limit: int = Field(256, ge=1, description="Steps that may wait per model; the next is refused.")
+    models_dir: Path | None = Field(None, description="Folder of the models; unset: the user's cache.")
+    models: dict[str, ModelOverrideSettings] = Field({}, description="Own weights by model name.")
+
+
+class StorageSettings(Section):
+    """Where the services keep their state: one file each."""
+
+    data_dir: Path | None = Field(
+        None, description=f"Folder of the files; unset: ${DATA_DIR_VARIABLE}, else the user's data folder."
+    )
+
+    @property
+    def folder(self) -> Path:
+        """Where the files are."""
+        return self.data_dir or user_data_path("vidence")
+
+
+class BusSettings(Section):
+    """Where services find the bus that do not run in its process."""
+
+    address: str = Field("127.0.0.1:50051", description="What a gRPC client dials: host:port or unix:PATH.")
+
+
+class SuiteSettings(Section):
+    """All sections of a process."""
+
+    server: ServerSettings = ServerSettings()
+    log: LogSettings = LogSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    storage: StorageSettings = StorageSettings()
+    bus: BusSettings = BusSettings()
+    inference: InferenceSettings = InferenceSettings()
+    event: EventSettings = EventSettings()
+    extraction: ExtractionSettings = ExtractionSettings()
+
+
+def load_suite_settings(
+    config: Path | None, environ: Mapping[str, str], overrides: Mapping[str, Any] | None = None
+) -> SuiteSettings:
+    """The settings from the command line, the environment, a file and the defaults, in this order.
+
+    Raises:
+        DomainError: CONFIGURATION_INVALID; the message lists every problem.
+    """
+    settings = load_settings(SuiteSettings, config=config, environ=environ, overrides=overrides)
+    folder = environ.get(DATA_DIR_VARIABLE)
+    if settings.storage.data_dir is None and folder:
+        storage = settings.storage.model_copy(update={"data_dir": Path(folder)})
+        return settings.model_copy(update={"storage": storage})
+    return settings
