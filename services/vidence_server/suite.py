@@ -165,7 +165,13 @@ async def _open_event(stack: AsyncExitStack, process: _Process) -> tuple[str, Ev
     """The event service on the server: its full name, and the bus for others in this process."""
     folder = process.settings.storage.folder
     tenants = await stack.enter_async_context(
-        event.open_service(process.settings.event, folder, process.clock, process.ids)
+        event.open_service(
+            process.settings.event,
+            folder,
+            process.clock,
+            process.ids,
+            stale_after_s=process.settings.server.keepalive_timeout_s,
+        )
     )
     name = event.register(process.server, tenants)
     event.export(process.metrics, tenants)

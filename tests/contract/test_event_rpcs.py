@@ -154,15 +154,10 @@ async def test_a_publish_stream_gives_a_result_per_event_in_order(bus: RunningBu
     large = event("large", opaque=event_pb2.OpaqueData(content_type="a/b", content=bytes(64_000)))
     batches = [[event("1"), event("2")], [event("1"), event("bad", type=""), large], [event("3")]]
     seen = await collected(bus.stub.PublishStream(requests(*batches)))
-    assert [message.WhichOneof("payload") for message in seen] == [
-        "connected",
-        "publish_results",
-        "publish_results",
-        "publish_results",
-        "publish_complete",
-    ]
-    assert [message.sequence for message in seen] == [1, 2, 3, 4, 5]
-    results = [result for message in seen[1:4] for result in message.publish_results.results]
+    kinds = [message.WhichOneof("payload") for message in seen]
+    assert (kinds[0], kinds[-1], set(kinds[1:-1])) == ("connected", "publish_complete", {"publish_results"})
+    assert [message.sequence for message in seen] == list(range(1, len(seen) + 1))
+    results = [result for message in seen[1:-1] for result in message.publish_results.results]
     assert [result.id for result in results] == ["1", "2", "1", "bad", "large", "3"]
     assert [result.repeated for result in results] == [False, False, True, False, False, False]
     reasons = [str(error_info(result.error).reason) for result in results if result.HasField("error")]

@@ -1,4 +1,4 @@
-"""A process that publishes to a log until it kills itself: `python -m fakes.log_process` with a plan as JSON."""
+"""A process that publishes to a log until it kills itself; run as a module, with its plan as JSON."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,7 +21,11 @@ def write_line(message: Message, **beside: str) -> None:
         message: Any message of the suite.
         beside: More members for the object, such as the name of the file.
     """
-    members: dict[str, Any] = {**beside, **MessageToDict(message, preserving_proto_field_name=True)}
+    write_members({**beside, **MessageToDict(message, preserving_proto_field_name=True)})
+
+
+def write_members(members: Mapping[str, Any]) -> None:
+    """Writes one JSON object to stdout as one line of UTF-8."""
     click.echo(json.dumps(members, ensure_ascii=False).encode(errors="replace"))
 
 

@@ -109,11 +109,12 @@ class _Parts:
     settings: EventSettings
     clock: Clock
     ids: IdFactory
+    stale_after_s: float
 
 
 @asynccontextmanager
 async def open_service(
-    settings: EventSettings, data_dir: Path, clock: Clock, ids: IdFactory
+    settings: EventSettings, data_dir: Path, clock: Clock, ids: IdFactory, *, stale_after_s: float = 10.0
 ) -> AsyncIterator[Tenants]:
     """Opens the logs and everything that serves them; all of it ends with the context.
 
@@ -122,12 +123,14 @@ async def open_service(
         data_dir: Holds `event.db` where the settings name no other file.
         clock: The time of events.
         ids: For events that have none.
+        stale_after_s: A subscription that ends after its peer did not read for so long counts as stale; the
+            time that the server gives a peer to answer its pings.
 
     Raises:
         DomainError: DATABASE_IN_USE, DATABASE_INCOMPATIBLE, STORAGE_FAILED, STORAGE_FULL.
     """
     path = settings.database or data_dir / "event.db"
-    parts = _Parts(settings, clock, ids)
+    parts = _Parts(settings, clock, ids, stale_after_s)
     async with AsyncExitStack() as stack:
         writing = await stack.enter_async_context(Threads(1, "event-writer"))
         reading = await stack.enter_async_context(Threads(settings.reader_threads, "event-reader"))
@@ -185,7 +188,9 @@ async def _open_bus(
 ) -> EventService:
     settings, clock = parts.settings, parts.clock
     limits = RingLimits(settings.ring_events, settings.ring_bytes)
-    broadcast = await stack.enter_async_context(Broadcast(log, limits, clock))
+    broadcast = await stack.enter_async_context(
+        Broadcast(log, limits, clock, stale_after_s=parts.stale_after_s)
+    )
     log.attach(broadcast.extend)
     newest_time_ns = await _newest_time_ns(log, search)
     publishing = Publishing(log, convert.Codec(), clock=clock, ids=parts.ids, newest_time_ns=newest_time_ns)

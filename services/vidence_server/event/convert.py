@@ -136,8 +136,8 @@ def to_watch_request(
 
 def to_results(
     outcomes: Iterable[Published], durability: Durability, cursor_of: Callable[[int], str], request_id: str
-) -> pb.PublishResults:
-    """One result per event of a call; its bytes are those of a `PublishResponse` too.
+) -> bytes:
+    """One result per event: an encoded `PublishResults`, and a `PublishResponse` too. Several may be joined.
 
     Put together as bytes: building the messages one by one takes thrice the time, for every event published.
     """
@@ -161,7 +161,7 @@ def to_results(
                 )
             )
         parts += (_RESULTS_TAG, varint(len(encoded)), encoded)
-    return pb.PublishResults.FromString(b"".join(parts))
+    return b"".join(parts)
 
 
 def to_list_response(page: EventPage) -> pb.ListEventsResponse:

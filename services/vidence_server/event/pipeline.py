@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
@@ -39,7 +40,8 @@ class PublishPipeline(Generic[M, R]):
         self._publish = publish
         self._stop = stop
         self._room = asyncio.Semaphore(limit)
-        self._in_work: asyncio.Queue[asyncio.Task[R] | None] = asyncio.Queue()  # bound: `limit` by `_room`
+        self._in_work: deque[asyncio.Task[R] | None] = deque()  # bound: `limit` by `_room`; None: the end
+        self._filled = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()  # bound: `limit` and two
         self._failure: Exception | None = None
 
@@ -57,32 +59,46 @@ class PublishPipeline(Generic[M, R]):
             task.cancel()
         await asyncio.wait(self._tasks)
 
-    async def next(self) -> R | None:
-        """The result of the next message; None after the last one.
+    async def next(self) -> Sequence[R]:
+        """The results of the next messages, all that are there, at least one; none after the last message.
 
         Raises:
-            Exception: What reading or publishing raised; of reading, when all that was read has its result.
+            Exception: What reading or publishing raised, when all before it have given their result.
         """
-        publishing = await self._in_work.get()
-        if publishing is None:
+        while not self._in_work:
+            self._filled.clear()
+            await self._filled.wait()
+        first = self._in_work[0]
+        if first is None:
             if self._failure is not None:
                 raise self._failure
-            return None
-        try:
-            return await publishing
-        finally:
-            self._tasks.discard(publishing)
+            return ()
+        await asyncio.wait({first})
+        results: list[R] = []
+        while (task := self._in_work[0]) is not None and task.done():
+            if results and task.exception() is not None:
+                break
+            self._in_work.popleft()
+            self._tasks.discard(task)
             self._room.release()
+            results.append(task.result())
+            if not self._in_work:
+                break
+        return results
+
+    def _add(self, task: asyncio.Task[R] | None) -> None:
+        self._in_work.append(task)
+        self._filled.set()
 
     async def _read(self) -> None:
         try:
             async for message in self._messages:
                 await self._room.acquire()
-                self._in_work.put_nowait(self._own(self._publish(message)))
+                self._add(self._own(self._publish(message)))
         except Exception as error:  # noqa: BLE001  # given to whoever asks for the next result
             self._failure = error
         finally:
-            self._in_work.put_nowait(None)
+            self._add(None)
 
     async def _stop_reading(self, reading: asyncio.Task[None]) -> None:
         await self._stop.wait()

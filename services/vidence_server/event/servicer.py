@@ -96,8 +96,8 @@ class EventServicer(pb_grpc.EventServiceServicer):
         durability = convert.to_durability(request.durability)
         outcomes = await service.publish(events, durability, atomic=True)
         cursor_of = service.broadcast.cursor_of
-        return pb.PublishResponse(
-            results=convert.to_results(outcomes, durability, cursor_of, _request_id()).results
+        return pb.PublishResponse.FromString(
+            convert.to_results(outcomes, durability, cursor_of, _request_id())
         )
 
     def PublishStream(  # noqa: N802 - the name of the RPC
@@ -167,7 +167,7 @@ class EventServicer(pb_grpc.EventServiceServicer):
     ) -> AsyncGenerator[pb.PublishStreamResponse, None]:
         tally = _Tally()
 
-        async def publish(request: pb.PublishStreamRequest) -> pb.PublishResults:
+        async def publish(request: pb.PublishStreamRequest) -> bytes:
             events = [convert.to_incoming(event, self._check) for event in request.events]
             durability = convert.to_durability(request.durability)
             _check_size(events)
@@ -180,8 +180,9 @@ class EventServicer(pb_grpc.EventServiceServicer):
             self._acceptable(requests, service), publish, stop=self._draining, limit=_MAX_IN_WORK
         )
         async with pipeline:
-            while (results := await pipeline.next()) is not None:
-                yield pb.PublishStreamResponse(publish_results=results)
+            while results := await pipeline.next():
+                joined = pb.PublishResults.FromString(b"".join(results))
+                yield pb.PublishStreamResponse(publish_results=joined)
             if self._draining.is_set():
                 raise DomainError(Reason.DRAINING, "The server is shutting down.", retry_after_s=1.0)
             yield pb.PublishStreamResponse(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Collection
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 from vidence_server.runtime.statistics_export import StatisticsCollector
 
@@ -77,6 +77,7 @@ class Metrics:
             registry=self.registry,
         )
         build.labels(version, revision, platform.python_version()).set(1)
+        ProcessCollector(registry=self.registry)
         self.rpcs = RpcMetrics(self.registry)
         self.streams = StreamMetrics(self.registry)
 

@@ -93,7 +93,7 @@ def test_an_event_without_severity_is_information() -> None:
 def test_results_are_the_messages_that_the_proto_says(durability: Durability, repeated: bool) -> None:
     outcomes = [Published("i" * 128, 7, repeated, None)]
     results = convert.to_results(outcomes, durability, lambda offset: CURSOR, "req_1")
-    assert results == pb.PublishResults(
+    assert pb.PublishResults.FromString(results) == pb.PublishResults(
         results=[
             pb.PublishResult(
                 cursor=CURSOR,
@@ -107,9 +107,10 @@ def test_results_are_the_messages_that_the_proto_says(durability: Durability, re
 
 def test_a_refused_event_has_an_error_and_no_cursor() -> None:
     error = DomainError(Reason.EVENT_TOO_LARGE, "Too large.")
-    (result,) = convert.to_results(
+    encoded = convert.to_results(
         [Published("1", 0, False, error)], Durability.WRITTEN, lambda offset: CURSOR, "req_1"
-    ).results
+    )
+    (result,) = pb.PublishResults.FromString(encoded).results
     assert (result.id, result.cursor, result.durability) == ("1", "", event_pb2.DURABILITY_UNSPECIFIED)
     assert result.error.code == 3
 

@@ -102,9 +102,10 @@ class DurableLog:
     async def offset_before(self, time_ns: int) -> int | None:
         """Where reading by time starts, as `ReadableLog.offset_before`."""
         tail = self.tail
-        if time_ns <= tail.extent.expired_until_ns:
-            return None
+        # In this order: what expires between the two is then rather told than left out.
         bounds = self.bounds()
+        if time_ns <= tail.expired_until_ns:
+            return None
         return await self._writer.read(lambda reader: offset_before(reader, tail.number, bounds, time_ns))
 
     def missed(self, after: int, until: int) -> int | None:

@@ -47,6 +47,7 @@ def expire(store: RecordStore, tail: LogTail, retention: Retention, now_ns: int)
 
 def _remove(store: RecordStore, tail: LogTail, extent: Extent) -> None:
     # Readers must know before it happens: to them a missing record is a corrupt one.
+    tail.expired_until_ns = extent.expired_until_ns
     tail.oldest = extent.oldest
     try:
         store.begin(Durability.WRITTEN)

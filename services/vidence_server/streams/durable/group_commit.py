@@ -276,9 +276,10 @@ def storage_error(error: StoreError) -> DomainError:
         return DomainError(
             Reason.STORAGE_FULL, "The disk of the event log has no room.", retry_after_s=_FULL_RETRY_S
         )
-    return DomainError(
-        Reason.STORAGE_FAILED, "The disk of the event log failed.", retry_after_s=_FAILED_RETRY_S
-    )
+    told = "The database of the event log is damaged: stop the server and repair it."
+    if not error.damaged:
+        told = "The disk of the event log failed."
+    return DomainError(Reason.STORAGE_FAILED, told, retry_after_s=_FAILED_RETRY_S)
 
 
 def _identities(requests: Sequence[AppendRequest[T]]) -> set[str]:

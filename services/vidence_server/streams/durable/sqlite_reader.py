@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,6 +57,7 @@ class SqliteReader:
         self._idle: queue.LifoQueue[sqlite3.Connection] = queue.LifoQueue()
         self._opened = 0
         self._closed = False
+        self._opening = threading.Lock()
 
     def query(self, function: Callable[[sqlite3.Connection], T]) -> T:
         """The result of a function that reads from the file; for indexes, which have their own tables.
@@ -86,21 +88,26 @@ class SqliteReader:
 
     def close(self) -> None:
         """Waits for the reads that run, and closes all connections."""
-        self._closed = True
-        for _ in range(self._opened):
+        with self._opening:
+            self._closed = True
+            opened, self._opened = self._opened, 0
+        for _ in range(opened):
             self._idle.get().close()
-        self._opened = 0
+
+    def _open(self) -> sqlite3.Connection:
+        with self._opening, translated():
+            if self._closed:
+                raise StoreError("The database is closed.")
+            connection = connect_reading(self._path)
+            self._opened += 1
+        return connection
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
         try:
             connection = self._idle.get_nowait()
         except queue.Empty:
-            if self._closed:
-                raise StoreError("The database is closed.") from None
-            with translated():
-                connection = connect_reading(self._path)
-            self._opened += 1
+            connection = self._open()
         try:
             yield connection
         finally:

@@ -98,7 +98,9 @@ def translated() -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & _PRIMARY_CODE
-        raise StoreError(f"SQLite: {_name(error)}.", full=code == sqlite3.SQLITE_FULL) from error
+        raise StoreError(
+            f"SQLite: {_name(error)}.", full=code == sqlite3.SQLITE_FULL, damaged=code in _DAMAGED
+        ) from error
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         raise StoreError(f"{type(error).__name__}: {error.strerror}.", full=full) from error

@@ -27,7 +27,7 @@ _SET_EXTENT = f"UPDATE logs SET ({_EXTENT}) = (?, ?, ?, ?, ?) WHERE number = ?" 
 _COLUMNS = 6
 _MOST_ROWS = 512
 _MOST_LOOKED_UP = 512
-_CACHE_KIB = 65_536
+_CACHE_KIB = 16_384
 
 
 class RecordIndex(Protocol):

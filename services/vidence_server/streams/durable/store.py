@@ -11,11 +11,18 @@ from vidence_server.streams.entry import Hole
 
 
 class StoreError(Exception):
-    """Storage did not do what it was asked; `full`: there is no room. Holds no contents of records."""
+    """Storage did not do what it was asked. Holds no contents of records.
 
-    def __init__(self, message: str, *, full: bool = False) -> None:
+    Args:
+        message: What happened.
+        full: There is no room.
+        damaged: What is stored contradicts itself; it needs a repair.
+    """
+
+    def __init__(self, message: str, *, full: bool = False, damaged: bool = False) -> None:
         super().__init__(message)
         self.full = full
+        self.damaged = damaged
 
 
 class UnreadableError(Exception):

@@ -36,9 +36,12 @@ class LogTail:
     refused: int = 0
     failed: int = 0
     expired: int = 0
+    expired_until_ns: int = field(init=False)
+    """Time of the last record that has expired, Unix ns; is ahead of `extent` with `oldest`."""
     cursor_prefix: str = field(init=False)
 
     def __post_init__(self) -> None:
+        self.expired_until_ns = self.extent.expired_until_ns
         self.cursor_prefix = str(Cursor(self.log, self.epoch, 0))[:18]
 
     def cursor(self, offset: int) -> str:

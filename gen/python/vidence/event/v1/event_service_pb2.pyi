@@ -173,7 +173,7 @@ class PublishStreamResponse(_message.Message):
 
     @_builtins.property
     def publish_results(self) -> Global___PublishResults:
-        """What became of the events of one request."""
+        """What became of the next events."""
 
     @_builtins.property
     def publish_complete(self) -> Global___PublishComplete:
@@ -206,14 +206,14 @@ Global___PublishStreamResponse: _TypeAlias = PublishStreamResponse  # noqa: Y015
 
 @_typing.final
 class PublishResults(_message.Message):
-    """What became of the events of one request."""
+    """What became of events."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     RESULTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___PublishResult]:
-        """One per event, in the order of the request."""
+        """One per event, in the order in which they were sent, going on where the message before ended."""
 
     def __init__(
         self,

@@ -100,8 +100,8 @@ class EventServiceServicer:
     def PublishStream(self, request_iterator, context):
         """Publishes many events over one call and answers with a result for each.
 
-        Order and guarantees: a result stream. `connected` comes first; `publish_results` follow in the order of the
-        requests, one result per event, in the order of the events. Events of one call enter the log in the order in
+        Order and guarantees: a result stream. `connected` comes first; `publish_results` follow with one
+        result per event, in the order in which the events were sent; a message may hold those of several requests. Events of one call enter the log in the order in
         which they were sent; other publishers' events may stand between them. One refused event does not stop the
         others: its result has the error. `sequence` counts 1, 2, 3, … over all messages. A `heartbeat` is written
         whenever nothing else was for the heartbeat period.

@@ -48,8 +48,8 @@ class EventServiceStub:
     PublishStream: _grpc.StreamStreamMultiCallable[_event_service_pb2.PublishStreamRequest, _event_service_pb2.PublishStreamResponse]
     """Publishes many events over one call and answers with a result for each.
 
-    Order and guarantees: a result stream. `connected` comes first; `publish_results` follow in the order of the
-    requests, one result per event, in the order of the events. Events of one call enter the log in the order in
+    Order and guarantees: a result stream. `connected` comes first; `publish_results` follow with one
+    result per event, in the order in which the events were sent; a message may hold those of several requests. Events of one call enter the log in the order in
     which they were sent; other publishers' events may stand between them. One refused event does not stop the
     others: its result has the error. `sequence` counts 1, 2, 3, … over all messages. A `heartbeat` is written
     whenever nothing else was for the heartbeat period.
@@ -180,8 +180,8 @@ class EventServiceAsyncStub(EventServiceStub):
     PublishStream: _aio.StreamStreamMultiCallable[_event_service_pb2.PublishStreamRequest, _event_service_pb2.PublishStreamResponse]  # type: ignore[assignment]
     """Publishes many events over one call and answers with a result for each.
 
-    Order and guarantees: a result stream. `connected` comes first; `publish_results` follow in the order of the
-    requests, one result per event, in the order of the events. Events of one call enter the log in the order in
+    Order and guarantees: a result stream. `connected` comes first; `publish_results` follow with one
+    result per event, in the order in which the events were sent; a message may hold those of several requests. Events of one call enter the log in the order in
     which they were sent; other publishers' events may stand between them. One refused event does not stop the
     others: its result has the error. `sequence` counts 1, 2, 3, … over all messages. A `heartbeat` is written
     whenever nothing else was for the heartbeat period.
@@ -321,8 +321,8 @@ class EventServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_event_service_pb2.PublishStreamResponse], _abc.AsyncIterator[_event_service_pb2.PublishStreamResponse]]:
         """Publishes many events over one call and answers with a result for each.
 
-        Order and guarantees: a result stream. `connected` comes first; `publish_results` follow in the order of the
-        requests, one result per event, in the order of the events. Events of one call enter the log in the order in
+        Order and guarantees: a result stream. `connected` comes first; `publish_results` follow with one
+        result per event, in the order in which the events were sent; a message may hold those of several requests. Events of one call enter the log in the order in
         which they were sent; other publishers' events may stand between them. One refused event does not stop the
         others: its result has the error. `sequence` counts 1, 2, 3, … over all messages. A `heartbeat` is written
         whenever nothing else was for the heartbeat period.

@@ -1,0 +1,1 @@
+"""`vidence conformance`: the stream contract, tried on any server."""

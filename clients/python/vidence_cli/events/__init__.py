@@ -1,0 +1,1 @@
+"""`vidence events`: the bus at the command line."""

@@ -1,0 +1,1 @@
+"""`vidence load`: many subscribers at once, and what they cost the server."""

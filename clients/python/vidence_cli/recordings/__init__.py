@@ -1,0 +1,1 @@
+"""`vidence record`, `check` and `replay`: captured streams as files."""
