@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PROTOS := $(shell find protos third_party -name '*.proto')
 PYTEST_WORKERS ?= 2
 
-.PHONY: help setup gen gen-check fmt lint types contracts test check run demo requirements eval bench-ocr test-soak lock models system clean
+.PHONY: help setup gen gen-check fmt lint types contracts test check run demo requirements eval bench-ocr bench-events simulate test-soak lock models system clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,12 @@ contracts: $(VENV)/.installed
 
 test: setup system ## All tests that run in minutes
 	@$(BIN)/pytest -n $(PYTEST_WORKERS) -m "not soak"
+
+bench-events: setup ## The bus beside naive gRPC, NATS, Redis and polling
+	@benchmarks/bench-events
+
+simulate: setup ## 10,000 simulated histories of the streams, about a minute
+	@$(BIN)/python tests/simulation/run.py --seeds 10000 --jobs 2
 
 test-soak: setup system ## The long tests
 	@$(BIN)/pytest -n $(PYTEST_WORKERS) -m soak --timeout 7200

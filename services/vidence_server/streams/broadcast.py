@@ -14,6 +14,7 @@ from vidence_server.streams.cursor import Cursor
 from vidence_server.streams.entry import GapReason, Hole, LogItem
 from vidence_server.streams.frames import EndReason, Gap
 from vidence_server.streams.log import LogBounds, LogPage, ReadableLog
+from vidence_server.streams.pace import Pace
 from vidence_server.streams.page_reader import PageReader
 from vidence_server.streams.requests import (
     AfterCursor,
@@ -72,6 +73,8 @@ class Broadcast:
         self._dropped: Counter[str] = Counter()
         self._closed_progress = Progress()
         self._ending: EndReason | None = None
+        self._hole = False
+        self._pace = Pace(self._wake)
 
     async def __aenter__(self) -> Self:
         return self
@@ -81,20 +84,20 @@ class Broadcast:
     ) -> None:
         """Ends what runs."""
         self.end(EndReason.DRAINING)
+        self._pace.close()
         await self._pages.close()
 
     def extend(self, items: Sequence[LogItem]) -> None:
         """Takes what may be told from now on, in the order of offsets, and wakes whom it concerns."""
         ring = self.ring
-        holes = False
         for item in items:
             if isinstance(item, Hole):
                 ring.restart(item.until)
-                holes = True
+                self._hole = True
             else:
                 ring.append(item)
                 self._counts["broadcast"] += 1
-        self._wake(everybody=holes)
+        self._pace.request()
         self._end_the_slow()
 
     async def subscribe(self, request: SubscriptionRequest) -> Subscription:
@@ -257,8 +260,9 @@ class Broadcast:
         missed = None if after is None else self._log.missed(after, oldest)
         return oldest, Gap(self.cursor_of(oldest), previous, reason, missed)
 
-    def _wake(self, *, everybody: bool) -> None:
+    def _wake(self) -> None:
         """Wakes those for whom there is something new; a filter is evaluated once for all who share it."""
+        everybody, self._hole = self._hole, False
         for view in self._views.values():
             if view.waiters:
                 before = view.evaluated

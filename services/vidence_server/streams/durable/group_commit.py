@@ -213,8 +213,7 @@ class GroupCommit(Generic[T]):
         tail = requests[0].tail
         known = self._store.identities(tail.number, _identities(requests)) if careful else None
         plan: LogPlan[T] = LogPlan(tail, known, lambda publisher: self._last_sequence(tail, publisher))
-        for request in requests:
-            plan.add(request)
+        plan.add(requests)
         plan.finish()
         if plan.records:
             self._store.insert(tail.number, plan.records)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from vidence_server.streams.durable.store import RecordReader, StoredRecord, UnreadableError
 from vidence_server.streams.durable.tail import LogTail
-from vidence_server.streams.entry import Entry, GapReason, Hole, LogItem, encode_entry
+from vidence_server.streams.entry import Entry, GapReason, Hole, LogItem
 from vidence_server.streams.log import LogPage
 
 _FEWEST_RECORDS = 16
@@ -132,7 +132,7 @@ def _items(
         if record.offset > position + 1:
             yield _corrupt(position, record.offset - 1)
         position = record.offset
-        encoded = encode_entry(record.body, tail.cursor(position))
+        encoded = tail.encoder.encode(record.body, position)
         yield Entry(position, encoded, record.time_ns, key_of(record.body))
     if position < until:
         yield _corrupt(position, until)

@@ -11,7 +11,7 @@ from vidence_server.streams.append import Appended, AppendResult, Draft, Refused
 from vidence_server.streams.durable.requests import AppendRequest
 from vidence_server.streams.durable.store import IdentityTakenError, Record
 from vidence_server.streams.durable.tail import LogTail
-from vidence_server.streams.entry import Entry, GapReason, Hole, encode_entry
+from vidence_server.streams.entry import Entry, GapReason, Hole
 
 T = TypeVar("T")
 
@@ -48,27 +48,37 @@ class LogPlan(Generic[T]):
         """What its records are once they are lost: only what was broadcast before its commit can be."""
         return Hole(self.records[0].offset - 1, self.newest, GapReason.EPHEMERAL, len(self.records))
 
-    def add(self, request: AppendRequest[T]) -> None:
-        """Places the drafts of a request behind those of the ones before.
+    def add(self, requests: Sequence[AppendRequest[T]]) -> None:
+        """Places the drafts of requests, in their order, behind those of the ones before.
 
         Raises:
             IdentityTakenError: A draft breaks its publisher's count, unless it is a repetition: look it up.
         """
+        results = self._place_plain([draft for request in requests for draft in request.drafts])
+        if results is None:
+            self.answers += [(request, self._place_all(request)) for request in requests]
+            return
+        end = 0
+        for request in requests:
+            start, end = end, end + len(request.drafts)
+            self.answers.append((request, results[start:end]))
+
+    def _place_all(self, request: AppendRequest[T]) -> Sequence[AppendResult]:
         start, sequences = self.newest, dict(self.sequences)
-        results = self._place_plain(request.drafts) or [self._place(draft) for draft in request.drafts]
-        refusal = next((result for result in results if type(result) is Refused), None)
-        if refusal is not None and request.atomic:
+        results = [self._place(draft) for draft in request.drafts]
+        refusals = [result for result in results if type(result) is Refused]
+        if refusals and request.atomic:
             self._take_back(start, sequences)
-            results = [refusal] * len(results)
-        if refusal is not None:
-            self.refused += sum([type(result) is Refused for result in results])
-        self.answers.append((request, results))
+            results = refusals[:1] * len(results)
+            refusals = results
+        self.refused += len(refusals)
+        return results
 
     def finish(self) -> None:
         """Encodes the entries and counts, once all requests are added."""
-        prefix = self.tail.cursor_prefix
+        encode = self.tail.encoder.encode
         self.entries = [
-            Entry(offset, encode_entry(body, f"{prefix}{offset:016x}"), time_ns, key)
+            Entry(offset, encode(body, offset), time_ns, key)
             for offset, time_ns, body, _, key in self.records
         ]
         extent = self.tail.extent

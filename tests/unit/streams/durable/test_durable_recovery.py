@@ -163,6 +163,7 @@ async def test_what_is_no_database_is_an_error_and_frees_the_lock(tmp_path: Path
             async with open_bus(path):
                 raise AssertionError("opened")
         assert caught.value.reason is Reason.STORAGE_FAILED
+        assert "repair" in caught.value.message
     assert path.read_bytes() == contents
 
 
