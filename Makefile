@@ -27,10 +27,10 @@ system: $(VENV)/.installed
 	@tools/system-packages
 
 gen: $(VENV)/.installed ## Generate gen/ from protos/, docs/reference/ from the code
-	@$(BIN)/python tools/generate.py && $(BIN)/python tools/reference.py
+	@$(BIN)/python tools/generate.py && $(BIN)/python tools/reference.py && $(BIN)/python tools/guarantees.py
 
 gen-check: $(VENV)/.installed
-	@$(BIN)/python tools/generate.py --check && $(BIN)/python tools/reference.py --check
+	@$(BIN)/python tools/generate.py --check && $(BIN)/python tools/reference.py --check && $(BIN)/python tools/guarantees.py --check
 
 fmt: $(VENV)/.installed ## Format Python and protos
 	@$(BIN)/ruff check --fix-only --quiet . && $(BIN)/ruff format --quiet . && $(BIN)/buf format -w protos

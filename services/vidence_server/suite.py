@@ -170,7 +170,8 @@ async def _open_event(stack: AsyncExitStack, process: _Process) -> tuple[str, Ev
             folder,
             process.clock,
             process.ids,
-            stale_after_s=process.settings.server.keepalive_timeout_s,
+            # The ping that ends a frozen peer's connection may be on its way before the first write that waits.
+            stale_after_s=process.settings.server.keepalive_timeout_s / 2,
         )
     )
     name = event.register(process.server, tenants)

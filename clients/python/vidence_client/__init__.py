@@ -32,6 +32,18 @@ Or in one answer::
 
     document = client.extraction.read(Path("passport.jpg")).document
 
+Publish, from any kind of code, and subscribe::
+
+    from vidence_client import Publisher
+
+    with Publisher("127.0.0.1:50051", source="https://example.com/till/7") as publisher:
+        publisher.publish("till.opened", subject="tills/7")
+
+    async with Client("127.0.0.1:50051") as client:
+        async with client.events.subscribe(types=["till.*"], from_start=True) as events:
+            async for event in events:
+                print(event.type, event.subject)
+
 Failures are `VidenceError`: `reason` for machines, `message` for people, `retry_after_s` where trying again
 helps.
 """
@@ -39,15 +51,26 @@ helps.
 from vidence_client.channel import DEFAULT_ADDRESS, RetryPolicy
 from vidence_client.client import Client
 from vidence_client.errors import ClientReason, FieldViolation, ServerUnreachable, VidenceError
+from vidence_client.publishing import OnFull, Publisher, PublisherStatistics, make_event
+from vidence_client.selection import Selection
 from vidence_client.stream import Stream
+from vidence_client.watch import Watch, WatchStatistics, is_after
 
 __all__ = [
     "DEFAULT_ADDRESS",
     "Client",
     "ClientReason",
     "FieldViolation",
+    "OnFull",
+    "Publisher",
+    "PublisherStatistics",
     "RetryPolicy",
+    "Selection",
     "ServerUnreachable",
     "Stream",
     "VidenceError",
+    "Watch",
+    "WatchStatistics",
+    "is_after",
+    "make_event",
 ]

@@ -70,6 +70,22 @@ class RetryPolicy:
             return pause_s
         return None
 
+    def reconnect_delay_s(
+        self, error: VidenceError, *, failures: int, server_delay_s: float, jitter: float
+    ) -> float:
+        """Tells how long to wait before a stream that lives on is connected again, s.
+
+        Args:
+            error: What the last connection broke with; a delay that it names is kept.
+            failures: Connections that broke without a message in between, from 1.
+            server_delay_s: The delay that the last open connection asked for, to be drawn with full jitter.
+            jitter: Drawn from [0, 1).
+        """
+        bound_s = min(self.maximum_delay_s, self.base_delay_s * 2.0 ** min(failures - 1, 30))
+        if error.retry_after_s is not None:
+            return error.retry_after_s + jitter * bound_s
+        return jitter * max(bound_s, server_delay_s)
+
 
 class Channel:
     """One connection, shared by the clients of all services.
@@ -92,7 +108,7 @@ class Channel:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.address = address
-        self.rpc = grpc.aio.insecure_channel(address, options=_options(address))
+        self.rpc = grpc.aio.insecure_channel(address, options=channel_options(address))
         self._retry = retry or RetryPolicy()
         self._randomness = randomness or random.Random()
         self._sleep = sleep
@@ -132,6 +148,30 @@ class Channel:
         await self._sleep(delay_s)
         return True
 
+    async def pause_before_reconnecting(
+        self, error: VidenceError, *, failures: int, server_delay_s: float, bounded: bool
+    ) -> bool:
+        """Waits until a stream that lives on may be connected again.
+
+        Args:
+            error: What the last connection broke with.
+            failures: Connections that broke without a message in between, from 1.
+            server_delay_s: The delay that the last open connection asked for.
+            bounded: Whether to give up after as many attempts as the retry policy allows.
+
+        Returns:
+            Whether to connect again; False at once.
+        """
+        if bounded and failures >= self._retry.attempts:
+            return False
+        jitter = self._randomness.random()
+        await self._sleep(
+            self._retry.reconnect_delay_s(
+                error, failures=failures, server_delay_s=server_delay_s, jitter=jitter
+            )
+        )
+        return True
+
     async def close(self) -> None:
         """Closes the connection; calls that still run are cancelled."""
         await self.rpc.close()
@@ -159,13 +199,17 @@ def cancelled_from_outside() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-def _options(address: str) -> list[tuple[str, int]]:
+def channel_options(address: str) -> list[tuple[str, int]]:
+    """Gives the gRPC options of every connection to `address`."""
     options = [
         ("grpc.max_send_message_length", MESSAGE_LIMIT_BYTES),
         ("grpc.max_receive_message_length", MESSAGE_LIMIT_BYTES),
         # a frozen peer is noticed within 30 s + 20 s, also while a unary call waits
         ("grpc.keepalive_time_ms", 30_000),
         ("grpc.keepalive_timeout_ms", 20_000),
+        # gRPC's own pauses, up to two minutes, would hold up those who have waited already
+        ("grpc.initial_reconnect_backoff_ms", 200),
+        ("grpc.max_reconnect_backoff_ms", 2_000),
     ]
     if address.startswith(("127.", "localhost:", "[::1]", "unix:")):
         # a proxy set for the outside cannot reach this machine's own loopback

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from vidence_client.channel import DEFAULT_ADDRESS, Channel, RetryPolicy
+from vidence_client.events import EventsClient
 from vidence_client.extraction import ExtractionClient
 
 
@@ -30,6 +31,7 @@ class Client:
     ) -> None:
         self._channel = Channel(address, retry=retry, randomness=randomness)
         self.extraction = ExtractionClient(self._channel)
+        self.events = EventsClient(self._channel)
 
     @property
     def address(self) -> str:

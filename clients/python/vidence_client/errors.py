@@ -28,6 +28,10 @@ class ClientReason(StrEnum):
     """The stream broke a guarantee: a hole in the sequence, no terminal message, or something after it."""
     MESSAGE_TOO_LARGE = "MESSAGE_TOO_LARGE"
     """The content is larger than any message may be; nothing was sent."""
+    BUFFER_FULL = "BUFFER_FULL"
+    """A publisher holds as many events as it may."""
+    STREAM_GAP = "STREAM_GAP"
+    """Events of a watched log are lost, and nobody asked to be told otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,7 @@ class VidenceError(Exception):
         )
 
     @staticmethod
-    def from_rpc_error(error: grpc.aio.AioRpcError) -> VidenceError:
+    def from_rpc_error(error: grpc.aio.AioRpcError | grpc.Call) -> VidenceError:
         """Makes the error that a call ended with.
 
         UNAVAILABLE without a reason means that no server of ours answered: then it is a `ServerUnreachable`.
@@ -153,13 +157,13 @@ class _Details:
         return found
 
 
-def request_id_of(error: grpc.aio.AioRpcError) -> str:
+def request_id_of(error: grpc.aio.AioRpcError | grpc.Call) -> str:
     """Finds the request id among the trailers; empty where the server sent none."""
     found = [value for key, value in error.trailing_metadata() or () if key == _REQUEST_ID_KEY]
     return found[0] if found and isinstance(found[0], str) else ""
 
 
-def _status_of(error: grpc.aio.AioRpcError) -> status_pb2.Status:
+def _status_of(error: grpc.aio.AioRpcError | grpc.Call) -> status_pb2.Status:
     """Takes the full status from the trailer, or makes one of code and details where a proxy cut it off."""
     for key, value in error.trailing_metadata() or ():
         if key == _STATUS_DETAILS_KEY and isinstance(value, bytes):

@@ -114,7 +114,7 @@ class _Parts:
 
 @asynccontextmanager
 async def open_service(
-    settings: EventSettings, data_dir: Path, clock: Clock, ids: IdFactory, *, stale_after_s: float = 10.0
+    settings: EventSettings, data_dir: Path, clock: Clock, ids: IdFactory, *, stale_after_s: float = 5.0
 ) -> AsyncIterator[Tenants]:
     """Opens the logs and everything that serves them; all of it ends with the context.
 
@@ -123,8 +123,8 @@ async def open_service(
         data_dir: Holds `event.db` where the settings name no other file.
         clock: The time of events.
         ids: For events that have none.
-        stale_after_s: A subscription that ends after its peer did not read for so long counts as stale; the
-            time that the server gives a peer to answer its pings.
+        stale_after_s: A subscription that ends after its peer did not read for so long counts as stale; less
+            than the time in which a peer must answer pings.
 
     Raises:
         DomainError: DATABASE_IN_USE, DATABASE_INCOMPATIBLE, STORAGE_FAILED, STORAGE_FULL.

@@ -264,12 +264,10 @@ class Broadcast:
         """Wakes those for whom there is something new; a filter is evaluated once for all who share it."""
         everybody, self._hole = self._hole, False
         for view in self._views.values():
-            if view.waiters:
-                before = view.evaluated
-                if view.evaluate() or everybody:
-                    waiters, view.waiters = view.waiters, {}
-                    for subscription in waiters:
-                        subscription.wake(before)
+            quiet = view.quiet
+            for subscription in view.take_waiters(everybody=everybody) if view.waiters else ():
+                subscription.wake(quiet)
+            view.quiet = view.evaluated
 
     def _holds_back(self, subscription: Subscription) -> bool:
         return (

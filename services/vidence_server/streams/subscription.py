@@ -168,11 +168,11 @@ class Subscription:
         self._resume()
 
     def wake(self, scanned: int) -> None:
-        """There is something to look at after offset `scanned`."""
+        """There is something to look at after offset `scanned`, or the heartbeat is due."""
         waiting = self._waiting
         if waiting is not None:
             self._waiting = None
-            self.scanned = scanned
+            self.scanned = max(self.scanned, scanned)
             if not waiting.done():
                 waiting.set_result(None)
 
@@ -180,7 +180,7 @@ class Subscription:
         """Ends it; its reader is told with the next frame, or, with ENDED, when it has everything."""
         if self._end is None:
             self._end = reason
-            self.wake(self.view.evaluated)
+            self.wake(self.view.quiet)
             self._resume()
 
     def close(self) -> None:
@@ -334,7 +334,7 @@ class Subscription:
         if silent_s >= period_s - _TIMER_SLACK_S:
             if self.waiting or self._paused is not None:
                 self._beat_due = True
-                self.wake(self.view.evaluated)
+                self.wake(self.view.quiet)
                 self._resume()
             # Also while a frame is on its way: the silence begins anew when it was taken.
             silent_s = 0.0

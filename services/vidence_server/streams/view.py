@@ -42,22 +42,33 @@ class FilterView:
         self._batches: dict[int, Batch] = {}  # by the cursor told before; bound: _MAX_CACHED
         self.evaluated = ring.start
         """Every entry up to this offset was looked at."""
+        self.quiet = ring.start
+        """Those who wait have seen everything that matches up to this offset; further they must look."""
         self.subscribers = 0
         self.waiters: dict[Waiter, None] = {}  # bound: the subscribers
 
-    def evaluate(self) -> bool:
-        """Looks at the entries that are new since the last time; whether any of them matches."""
+    def take_waiters(self, *, everybody: bool) -> list[Waiter]:
+        """Those for whom there is something, to be woken with `quiet`; they wait no longer."""
+        self.evaluate()
+        if self.quiet == self.evaluated and not everybody:
+            return []
+        waiters, self.waiters = self.waiters, {}
+        return list(waiters)
+
+    def evaluate(self) -> None:
+        """Looks at the entries that are new since the last time."""
         if self.evaluated == self._ring.head:
-            return False
+            return
         new = self._ring.after(max(self.evaluated, self._ring.start))
         if self._wanted is not None:
             matches = self._wanted.matches
             new = [entry for entry in new if matches(entry.key)]
+        if not new and self.quiet == self.evaluated:
+            self.quiet = self._ring.head
         self.evaluated = self._ring.head
         self._batches.clear()
         self._matching.extend(new)
         self._forget_evicted()
-        return bool(new)
 
     def batch(self, told: int, scanned: int, limit: int | None = None) -> Batch | None:
         """The next message for a subscriber; None where nothing matches after `scanned`.

@@ -398,3 +398,32 @@ async def test_readers_at_the_same_place_share_one_reading_and_one_that_leaves_h
     assert {frame.until for frame in frames if isinstance(frame, Batch)} == {90}
     assert len(frames) == 19
     assert log.reads == 1
+
+
+@pytest.mark.requirement("R-ST1")
+@pytest.mark.parametrize("period_s", [30.0, 0.005])
+async def test_a_waking_that_is_put_off_reaches_those_who_wait_though_others_looked_before(
+    log: FakeLog, broadcast: Broadcast, period_s: float
+) -> None:
+    """Whoever is not waiting looks at new events by itself; that must not hide them from those who wait."""
+    subscriptions = [await broadcast.subscribe(request(heartbeat_period_s=period_s)) for _ in range(3)]
+    seen = [Seen() for _ in subscriptions]
+    for subscription, got in zip(subscriptions, seen, strict=True):
+        got.take(await subscription.next())
+
+    def enough_and_busy(got: Seen) -> bool:
+        until_s = asyncio.get_running_loop().time() + 0.003
+        while asyncio.get_running_loop().time() < until_s:
+            pass  # so that the next waking is put off
+        return len(got.offsets) >= 60
+
+    waiting = asyncio.create_task(read_until(subscriptions[0], seen[0], enough_and_busy))
+    for _ in range(60):
+        broadcast.extend(log.append(1))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        await read_until(subscriptions[1], seen[1], lambda s: s.offsets[-1:] == [log.newest])
+    await waiting
+    await read_until(subscriptions[2], seen[2], lambda s: len(s.offsets) >= 60)
+    for got in seen:
+        assert got.offsets == list(range(1, 61))

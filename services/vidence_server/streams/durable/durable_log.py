@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from vidence_server.streams.append import AppendResult, Draft, Durability
 from vidence_server.streams.durable.paging import Stretch, read_page
 from vidence_server.streams.durable.seek import offset_before
+from vidence_server.streams.durable.store import Record
 from vidence_server.streams.durable.tail import LogTail
-from vidence_server.streams.entry import LogItem
+from vidence_server.streams.entry import Entry, LogItem
 from vidence_server.streams.log import LogBounds, LogPage
 
 if TYPE_CHECKING:
@@ -148,7 +149,16 @@ class DurableLog:
         """Told by the writer: reading may go so far now."""
         self._newest = max(self._newest, newest)
 
-    def broadcast(self, items: Sequence[LogItem]) -> None:
-        """Told by the writer: these have their durability."""
+    def broadcast(self, records: Sequence[Record]) -> None:
+        """Told by the writer: these have their durability.
+
+        They are encoded here and not in the writer's thread, which meanwhile works on the next group.
+        """
         if self._sink is not None:
-            self._sink(items)
+            encode = self.tail.encoder.encode
+            self._sink(
+                [
+                    Entry(offset, encode(body, offset), time_ns, key)
+                    for offset, time_ns, body, _, key in records
+                ]
+            )

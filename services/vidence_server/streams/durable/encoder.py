@@ -12,7 +12,7 @@ _OFFSET_DIGITS = 16
 class EntryEncoder:
     """Gives the same bytes as `encode_entry`, in half the time.
 
-    All entries of a log whose bodies have the same size differ in their bodies and in the last digits of their
+    Entries of a log whose bodies have the same size differ in their bodies and in the last digits of their
     cursors only; what stands before and between is remembered. Safe from any thread.
     """
 

@@ -296,7 +296,7 @@ def _early(prepared: Prepared[T]) -> Outcome[T]:
     """Broadcast and answers of a group that needs no commit for them."""
     for plan in prepared.plans:
         _advance(plan)
-    items = [(plan.tail, plan.entries) for plan in prepared.writing]
+    items = [(plan.tail, plan.records) for plan in prepared.writing]
     return Outcome(items, (), [answer for plan in prepared.plans for answer in plan.answers])
 
 
@@ -312,7 +312,7 @@ def _committed(prepared: Prepared[T]) -> Outcome[T]:
     committed = [(plan.tail, plan.newest) for plan in prepared.writing]
     if prepared.answered:
         return Outcome((), committed, ())
-    items = [(plan.tail, plan.entries) for plan in prepared.writing]
+    items = [(plan.tail, plan.records) for plan in prepared.writing]
     return Outcome(items, committed, [answer for plan in prepared.plans for answer in plan.answers])
 
 

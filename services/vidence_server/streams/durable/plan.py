@@ -11,7 +11,7 @@ from vidence_server.streams.append import Appended, AppendResult, Draft, Refused
 from vidence_server.streams.durable.requests import AppendRequest
 from vidence_server.streams.durable.store import IdentityTakenError, Record
 from vidence_server.streams.durable.tail import LogTail
-from vidence_server.streams.entry import Entry, GapReason, Hole
+from vidence_server.streams.entry import GapReason, Hole
 
 T = TypeVar("T")
 
@@ -31,7 +31,6 @@ class LogPlan(Generic[T]):
     ) -> None:
         self.tail = tail
         self.records: list[Record] = []
-        self.entries: list[Entry] = []
         self.answers: list[tuple[AppendRequest[T], Sequence[AppendResult]]] = []
         self.sequences: dict[str, int] = {}
         """What changes of the publishers' last sequences."""
@@ -67,20 +66,15 @@ class LogPlan(Generic[T]):
         start, sequences = self.newest, dict(self.sequences)
         results = [self._place(draft) for draft in request.drafts]
         refusals = [result for result in results if type(result) is Refused]
-        if refusals and request.atomic:
-            self._take_back(start, sequences)
-            results = refusals[:1] * len(results)
-            refusals = results
-        self.refused += len(refusals)
-        return results
+        if not refusals or not request.atomic:
+            self.refused += len(refusals)
+            return results
+        self._take_back(start, sequences)
+        self.refused += len(results)
+        return refusals[:1] * len(results)
 
     def finish(self) -> None:
-        """Encodes the entries and counts, once all requests are added."""
-        encode = self.tail.encoder.encode
-        self.entries = [
-            Entry(offset, encode(body, offset), time_ns, key)
-            for offset, time_ns, body, _, key in self.records
-        ]
+        """Counts, once all requests are added."""
         extent = self.tail.extent
         self.extent = replace(
             extent,

@@ -8,8 +8,8 @@ from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
 from vidence_server.core.errors import DomainError
 from vidence_server.streams.append import AppendResult, Draft, Durability
+from vidence_server.streams.durable.store import Record
 from vidence_server.streams.durable.tail import LogTail
-from vidence_server.streams.entry import LogItem
 
 T = TypeVar("T")
 
@@ -36,7 +36,7 @@ class AppendRequest(Generic[T]):
 class Outcome(NamedTuple, Generic[T]):
     """What became of a group, or of a part of it. To be carried out in this order: items, then answers."""
 
-    items: Sequence[tuple[LogTail, Sequence[LogItem]]]
+    items: Sequence[tuple[LogTail, Sequence[Record]]]
     """What its logs broadcast now, in the order of their offsets."""
     committed: Sequence[tuple[LogTail, int]]
     """How far each log can be read from now on."""

@@ -41,4 +41,5 @@ class LogTail:
     encoder: EntryEncoder = field(init=False)
 
     def __post_init__(self) -> None:
+        self.expired_until_ns = self.extent.expired_until_ns
         self.encoder = EntryEncoder(self.log, self.epoch)

@@ -281,8 +281,8 @@ class LogWriter:
             try:
                 for tail, newest in outcome.committed:
                     self._logs[tail.number].log.committed(newest)
-                for tail, items in outcome.items:
-                    self._logs[tail.number].log.broadcast(items)
+                for tail, records in outcome.items:
+                    self._logs[tail.number].log.broadcast(records)
             finally:
                 for request, answer in outcome.answers:
                     self._answer(request, answer)

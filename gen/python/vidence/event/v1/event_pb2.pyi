@@ -93,8 +93,8 @@ Global___Durability: _TypeAlias = Durability  # noqa: Y015
 class Event(_message.Message):
     """Something that happened, told once and never changed.
 
-    The envelope follows CloudEvents 1.0: `source` and `id` together name an event for ever, `type` says what kind it
-    is, `subject` what it is about. At most 64,000 bytes encoded.
+    The envelope follows CloudEvents 1.0: `source` and `id` together name an event, `type` says what kind it is, `subject`
+    what it is about. At most 64,000 bytes encoded.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -140,8 +140,8 @@ class Event(_message.Message):
     source: _builtins.str
     """Who tells it: a URI reference such as `vidence/extraction` or `https://example.com/till/7`."""
     id: _builtins.str
-    """Names the event within its source. A second event with the same source and id is a repetition: it is not stored
-    and its acknowledgement names the first one. Empty when publishing: the server gives one, and a repeated call
+    """Names the event within its source. A second event with the same source and id is a repetition for as long as the
+    first one is kept: it is not stored, and its acknowledgement names the first one. Empty when publishing: the server gives one, and a repeated call
     publishes again.
     """
     type: _builtins.str

@@ -282,7 +282,10 @@ Global___Heartbeat: _TypeAlias = Heartbeat  # noqa: Y015
 
 @_typing.final
 class Gap(_message.Message):
-    """A part of the log that this client will not receive. Never sent on result streams."""
+    """A part of the log that this client will not receive. Never sent on result streams.
+
+    It begins where the client was told last, so it may span entries that the client's filter hides.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 

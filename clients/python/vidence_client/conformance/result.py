@@ -1,4 +1,4 @@
-"""Judges recorded streams: one function for each guarantee of the contract.
+"""Judges recorded result streams: one function for each guarantee of the contract.
 
 A record is the list of all messages of one stream, in the order of arrival. The validators say what is wrong
 and where; they never repeat what was read from a document.
@@ -7,29 +7,14 @@ and where; they never repeat what was read from a document.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 
 from vidence.extraction.v1 import document_pb2, extraction_service_pb2
+from vidence_client.conformance.violation import Violation
 
 Response = extraction_service_pb2.ExtractDocumentResponse
 
 _TERMINAL = frozenset({"extraction_complete", "extraction_failed"})
 _ABOUT_THE_STREAM = frozenset({"connected", "heartbeat"})
-
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """A guarantee that a record breaks.
-
-    Attributes:
-        validator: Name of the guarantee.
-        message: What is wrong.
-        position: Index of the message in the record, from 0; the record's length where its end is missing.
-    """
-
-    validator: str
-    message: str
-    position: int
 
 
 def check_result_stream(

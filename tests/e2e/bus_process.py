@@ -1,0 +1,141 @@
+"""An event service in a process of its own, which a test may stop, kill and start again."""
+
+from __future__ import annotations
+
+import os
+import random
+import resource
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import grpc
+
+from e2e_suite import LiveSuite, stop_suite
+from vidence.event.v1 import event_service_pb2 as pb
+from vidence.event.v1 import event_service_pb2_grpc as pb_grpc
+from vidence.event.v1.event_statistics_pb2 import Statistics
+
+OWN_CONNECTION = (
+    ("grpc.enable_http_proxy", 0),
+    # Channels of one process share connections otherwise.
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.initial_reconnect_backoff_ms", 50),
+    # Also the time that one attempt to connect has.
+    ("grpc.min_reconnect_backoff_ms", 5000),
+    ("grpc.max_reconnect_backoff_ms", 200),
+    ("grpc.max_receive_message_length", -1),
+)
+"""Options of a channel with a connection of its own that comes back soon."""
+
+
+class BusProcess:
+    """`vidence serve event` on one data folder and one port, through several lives.
+
+    Args:
+        data: Its folder; stays.
+        settings: `VIDENCE_<KEY>` by key, such as `EVENT__RING_EVENTS`.
+    """
+
+    def __init__(self, data: Path, **settings: str) -> None:
+        self.data = data
+        self.port = free_port()
+        self.address = f"127.0.0.1:{self.port}"
+        self.environ = {
+            "VIDENCE_DATA_DIR": str(data),
+            "VIDENCE_SERVER__PORT": str(self.port),
+            "VIDENCE_METRICS__PORT": "0",
+            "VIDENCE_LOG__FORMAT": "json",
+            **{f"VIDENCE_{key}": value for key, value in settings.items()},
+        }
+        self.suite: LiveSuite | None = None
+
+    @property
+    def running(self) -> LiveSuite:
+        """The process of this life."""
+        assert self.suite is not None, "it does not run"
+        return self.suite
+
+    @property
+    def pid(self) -> int:
+        return self.running.process.pid
+
+    def start(self, *, within: Sequence[str] = ()) -> None:
+        """Returns when it is ready.
+
+        Args:
+            within: A command that runs the one which follows it, in the same process.
+        """
+        command = [*within, sys.executable, "-m", "vidence_server", "serve", "event"]
+        process = subprocess.Popen(
+            command,
+            env={**os.environ, **self.environ},
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        self.suite = LiveSuite(process)
+        assert self.suite.ready.wait(60), "the bus did not become ready"
+        assert process.poll() is None, self.suite.logs
+
+    def kill(self) -> None:
+        """As `kill -9`."""
+        suite, self.suite = self.running, None
+        suite.process.send_signal(signal.SIGKILL)
+        suite.process.wait()
+        suite.reader.join()
+        assert suite.process.stderr is not None
+        suite.process.stderr.close()
+
+    def stop(self) -> int:
+        """As SIGTERM; its exit code."""
+        suite, self.suite = self.running, None
+        return stop_suite(suite)
+
+    def close(self) -> None:
+        """Ends it, where it still runs."""
+        if self.suite is not None:
+            self.stop()
+
+    def limit_files(self, size: int | None) -> None:
+        """Lets no file grow beyond a size, in bytes; None: any size that it had been allowed."""
+        _, hard = resource.prlimit(self.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (hard if size is None else size, hard))
+
+
+async def statistics(address: str) -> Statistics:
+    """The numbers of a bus as they are now."""
+    async with grpc.aio.insecure_channel(address, OWN_CONNECTION) as channel:
+        stub = pb_grpc.EventServiceStub(channel)
+        response = await stub.GetStatistics(pb.GetStatisticsRequest(), wait_for_ready=True)
+        numbers: Statistics = response.statistics
+        return numbers
+
+
+def left_behind(bus: BusProcess) -> dict[str, float]:
+    """What streams leave behind as long as they are open; empty: nothing."""
+    metrics = bus.running.metrics()
+    service = "vidence.event.v1.EventService"
+    counted = {
+        "open streams": metrics["vidence_watch_streams_open", ""],
+        "places taken": metrics["vidence_server_service_open_streams", service],
+        "subscribers": metrics["vidence_bus_tenant_subscribers", "default"],
+        "filters": metrics["vidence_bus_tenant_filters", "default"],
+    }
+    return {name: value for name, value in counted.items() if value}
+
+
+def free_port() -> int:
+    """A port that nobody listens on, and that no client is given as its own.
+
+    A client that dials a port which is not listened on, again and again, may otherwise reach itself.
+    """
+    for port in random.sample(range(20_000, 32_000), 100):
+        with suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free")
