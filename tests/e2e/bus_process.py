@@ -79,8 +79,11 @@ class BusProcess:
             start_new_session=True,
         )
         self.suite = LiveSuite(process)
-        assert self.suite.ready.wait(60), "the bus did not become ready"
-        assert process.poll() is None, self.suite.logs
+        self.suite.ready.wait(60)
+        if not any(entry.get("event") == "ready" for entry in self.suite.logs):
+            logs = self.suite.logs
+            self.kill()
+            raise AssertionError(f"the bus did not become ready: {logs}")
 
     def kill(self) -> None:
         """As `kill -9`."""

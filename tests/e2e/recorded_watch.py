@@ -121,6 +121,7 @@ class RecordedWatcher:
                 yield link
             finally:
                 call.cancel()
+                link.call = None  # a call that is kept keeps its connection open
         finally:
             if own is not None:
                 await own.close()

@@ -122,13 +122,13 @@ def _doubt_forgotten() -> AbstractContextManager[Any]:
 
 
 def _wake_up_dropped() -> AbstractContextManager[Any]:
-    right = Subscription.wake
+    right = Subscription.notice
 
     def wrong(self: Subscription, scanned: int) -> None:
         if scanned % 5 != 4:
             right(self, scanned)
 
-    return patch.object(Subscription, "wake", wrong)
+    return patch.object(Subscription, "notice", wrong)
 
 
 def _hole_skipped() -> AbstractContextManager[Any]:

@@ -25,7 +25,6 @@ from vidence_server.streams.durable.retention import Retention
 from vidence_server.streams.durable.writer import LogWriter, WriterSettings
 from vidence_server.streams.entry import Entry, LogItem
 from vidence_server.streams.frames import Batch, Beat, End, EndReason, Frame, Gap, Opening
-from vidence_server.streams.pace import Pace
 from vidence_server.streams.requests import SubscriptionRequest
 from vidence_server.streams.ring import RingLimits
 
@@ -33,20 +32,6 @@ if TYPE_CHECKING:
     from simulation.machine import Machine
 
 _LAST_WORDS_S = 1.0
-
-
-class BusyPace(Pace):
-    """Puts wakings off by chance, as a busy loop does by the clock."""
-
-    def __init__(self, wake: Callable[[], None], rng: random.Random) -> None:
-        super().__init__(wake)
-        self._rng = rng
-
-    def request(self) -> None:
-        """There is something to wake subscribers for."""
-        if self._rng.random() < 0.5:
-            self._took_s, self._ended_s = 0.04 * self._rng.random(), self._loop.time()
-        super().request()
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +156,9 @@ class Server:
         )
         self._log: DurableLog = await writer.open_log("default", "bus", plan.retention)
         self.epoch = self._log.epoch
-        self._broadcast = await stack.enter_async_context(Broadcast(self._log, plan.ring, machine.clock))
-        self._broadcast._pace = BusyPace(self._broadcast._wake, machine.rng)
+        self._broadcast = await stack.enter_async_context(
+            Broadcast(self._log, plan.ring, machine.clock, turns_per_pass=machine.rng.randint(1, 3))
+        )
         self._log.attach(self._broadcast_and_note)
         kept = [record.time_ns for log in machine.disk.image.values() for record in log.records.values()]
         self._emit_time_ns = max(kept, default=0)

@@ -50,11 +50,13 @@ helps.
 
 from vidence_client.channel import DEFAULT_ADDRESS, RetryPolicy
 from vidence_client.client import Client
+from vidence_client.cursors import is_after
 from vidence_client.errors import ClientReason, FieldViolation, ServerUnreachable, VidenceError
 from vidence_client.publishing import OnFull, Publisher, PublisherStatistics, make_event
 from vidence_client.selection import Selection
 from vidence_client.stream import Stream
-from vidence_client.watch import Watch, WatchStatistics, is_after
+from vidence_client.watch import Watch
+from vidence_client.watch_shape import WatchStatistics
 
 __all__ = [
     "DEFAULT_ADDRESS",

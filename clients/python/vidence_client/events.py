@@ -18,7 +18,8 @@ from vidence_client.channel import DEFAULT_TIMEOUT_S, Channel
 from vidence_client.publishing import Publisher
 from vidence_client.selection import Selection, WatchStart
 from vidence_client.stream import StreamCall
-from vidence_client.watch import GapListener, ReconnectListener, Watch
+from vidence_client.watch import Watch
+from vidence_client.watch_shape import GapListener, ReconnectListener
 
 EventWatch = Watch[event_service_pb2.SubscribeResponse, event_pb2.Event]
 StatisticsWatch = Watch[event_service_pb2.WatchStatisticsResponse, event_service_pb2.StatisticsEvent]
@@ -92,20 +93,19 @@ class EventsClient:
             on_gap: Hears what cannot be delivered any more; a start that is no longer kept is then told as a
                 gap too. Without it, both are raised.
             on_reconnect: Hears why a connection was replaced.
-            on_overflow: What the server does when this subscriber falls behind.
-            heartbeat_period_s: As in `WatchStart`.
+            on_overflow: As in `WatchStart`.
+            heartbeat_period_s: Likewise.
 
         Raises:
             ValueError: More than one start is given.
         """
-        selection = Selection(
+        wanted = Selection(
             types=types,
             sources=sources,
             subject=subject,
             attributes=attributes,
             minimum_severity=minimum_severity,
         )
-        wanted = selection.to_filter()
         start = WatchStart(
             after=after,
             since=since,
@@ -114,13 +114,23 @@ class EventsClient:
             on_overflow=on_overflow,
             heartbeat_period_s=heartbeat_period_s,
         )
+        return self._watch(wanted, start, on_gap, on_reconnect)
 
+    def _watch(
+        self,
+        wanted: Selection,
+        start: WatchStart,
+        on_gap: GapListener | None,
+        on_reconnect: ReconnectListener | None,
+    ) -> EventWatch:
         def begin(position: str) -> StreamCall:
-            request = event_service_pb2.SubscribeRequest(filter=wanted)
+            request = event_service_pb2.SubscribeRequest(filter=wanted.to_filter())
             start.apply(request, position)
             return self._stub.Subscribe(request)
 
-        return Watch(begin, _events_of, self._channel, after=after, on_gap=on_gap, on_reconnect=on_reconnect)
+        return Watch(
+            begin, _events_of, self._channel, after=start.after, on_gap=on_gap, on_reconnect=on_reconnect
+        )
 
     async def list(
         self,

@@ -8,70 +8,22 @@ replaced, and the new one goes on after the last message that arrived.
 from __future__ import annotations
 
 import asyncio
-import re
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import TracebackType
-from typing import Generic, Protocol, Self, TypeVar, cast
+from typing import Generic, Self, TypeVar, cast
 
 import grpc
 
 from vidence.stream.v1 import stream_control_pb2
 from vidence_client.channel import Channel, cancelled_from_outside
+from vidence_client.cursors import is_after
 from vidence_client.errors import ClientReason, ServerUnreachable, VidenceError
 from vidence_client.stream import FIRST_SILENCE_S, SILENT_PERIODS, StreamCall
+from vidence_client.watch_shape import E, GapListener, R, ReconnectListener, WatchStatistics
 
 _PASSING = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.UNKNOWN})
-_CURSOR = re.compile(r"([0-9a-f]{8})\.([0-9a-f]{8})\.([0-9a-f]{16})")
-
-
-class WatchMessage(Protocol):
-    """What the responses of all watch streams have, `events` aside."""
-
-    cursor: str
-    previous_cursor: str
-
-    @property
-    def control(self) -> stream_control_pb2.StreamControl:
-        """What the message says about the stream itself."""
-        ...
-
-
-class WatchEvent(Protocol):
-    """What the events of all watch streams have."""
-
-    cursor: str
-
-
-R = TypeVar("R", bound=WatchMessage)
-E = TypeVar("E", bound=WatchEvent)
-GapListener = Callable[[stream_control_pb2.Gap], Awaitable[None] | None]
-ReconnectListener = Callable[[VidenceError], Awaitable[None] | None]
-
-
-@dataclass(frozen=True, slots=True)
-class WatchStatistics:
-    """A watch in numbers.
-
-    Attributes:
-        connections: Connections opened.
-        messages: Messages read, those about the stream included.
-        events: Events read.
-        heartbeats: Heartbeats read.
-        gaps: Gaps told.
-    """
-
-    connections: int = 0
-    messages: int = 0
-    events: int = 0
-    heartbeats: int = 0
-    gaps: int = 0
-
-    @property
-    def reconnects(self) -> int:
-        """Connections opened after the first."""
-        return max(0, self.connections - 1)
 
 
 class Watch(Generic[R, E]):
@@ -329,20 +281,6 @@ class WatchMessages(Generic[R]):
     async def __anext__(self) -> R:
         """Returns the next response; errors as in `Watch`, but a gap is a response like others."""
         return await self._step()
-
-
-def is_after(one: str, other: str) -> bool:
-    """Tells whether one cursor is behind another in the same log.
-
-    Raises:
-        ValueError: They belong to different logs, or one is no cursor.
-    """
-    first, second = _CURSOR.fullmatch(one), _CURSOR.fullmatch(other)
-    if first is None or second is None or first[1] != second[1]:
-        raise ValueError("these are not two cursors of one log")
-    return (
-        first.groups() > second.groups()
-    )  # digits of fixed width: the texts stand in the order of the places
 
 
 def _lost(gap: stream_control_pb2.Gap) -> VidenceError:

@@ -18,9 +18,12 @@ from vidence_server.runtime.metrics import StreamMetrics
 from vidence_server.runtime.rpc import Method, Rpc, current_rpc
 
 
+_COUNTED_AT_ONCE = 32
+
+
 @dataclass(slots=True, eq=False)
 class StreamAccount:
-    """One open stream."""
+    """One open stream. Messages are counted here and brought to the metrics some at a time: each costs a lock."""
 
     rpc: Rpc
     connection_id: str
@@ -29,16 +32,24 @@ class StreamAccount:
     heartbeat_counter: Counter
     sent: int = 0
     heartbeats: int = 0
+    _told: int = 0
 
     def count_sent(self) -> None:
         """A message was written, or is about to be."""
         self.sent += 1
-        self.sent_counter.inc()
+        if self.sent - self._told >= _COUNTED_AT_ONCE:
+            self.tell()
+
+    def tell(self) -> None:
+        """Brings the metrics up to date."""
+        self.sent_counter.inc(self.sent - self._told)
+        self._told = self.sent
 
     def count_heartbeat(self) -> None:
         """It was a heartbeat."""
         self.heartbeats += 1
         self.heartbeat_counter.inc()
+        self.tell()
 
 
 class StreamAccounts:
@@ -87,6 +98,7 @@ class StreamAccounts:
         duration_s = self._clock.monotonic() - account.opened_s
         method = (account.rpc.method.service, account.rpc.method.name)
         self._open -= 1
+        account.tell()
         if not self._open:
             self._empty.set()
         self._metrics.open.labels(*method).dec()

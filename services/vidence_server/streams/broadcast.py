@@ -14,7 +14,6 @@ from vidence_server.streams.cursor import Cursor
 from vidence_server.streams.entry import GapReason, Hole, LogItem
 from vidence_server.streams.frames import EndReason, Gap
 from vidence_server.streams.log import LogBounds, LogPage, ReadableLog
-from vidence_server.streams.pace import Pace
 from vidence_server.streams.page_reader import PageReader
 from vidence_server.streams.requests import (
     AfterCursor,
@@ -29,6 +28,7 @@ from vidence_server.streams.requests import (
 from vidence_server.streams.ring import Ring, RingLimits
 from vidence_server.streams.statistics import BroadcastStatistics, SubscriberSnapshot
 from vidence_server.streams.subscription import Progress, Subscription
+from vidence_server.streams.turns import PER_PASS, Turns
 from vidence_server.streams.view import FilterView
 
 
@@ -47,6 +47,7 @@ class Broadcast:
         *,
         stale_after_s: float = 20.0,
         epoch_gap: GapReason = GapReason.EPOCH,
+        turns_per_pass: int = PER_PASS,
     ) -> None:
         """Begins at the log's newest entry.
 
@@ -57,6 +58,7 @@ class Broadcast:
             stale_after_s: A subscription that ends after its peer did not read for so long counts as stale.
             epoch_gap: What subscribers with a cursor of another epoch are told; EPHEMERAL for a log
                 in memory.
+            turns_per_pass: Subscribers that write in one pass of the event loop; see `Turns`.
         """
         self.ring = Ring(limits, log.bounds().newest)
         self._log = log
@@ -73,8 +75,7 @@ class Broadcast:
         self._dropped: Counter[str] = Counter()
         self._closed_progress = Progress()
         self._ending: EndReason | None = None
-        self._hole = False
-        self._pace = Pace(self._wake)
+        self.turns = Turns(turns_per_pass)
 
     async def __aenter__(self) -> Self:
         return self
@@ -84,20 +85,20 @@ class Broadcast:
     ) -> None:
         """Ends what runs."""
         self.end(EndReason.DRAINING)
-        self._pace.close()
+        self.turns.close()
         await self._pages.close()
 
     def extend(self, items: Sequence[LogItem]) -> None:
         """Takes what may be told from now on, in the order of offsets, and wakes whom it concerns."""
-        ring = self.ring
+        ring, hole = self.ring, False
         for item in items:
             if isinstance(item, Hole):
                 ring.restart(item.until)
-                self._hole = True
+                hole = True
             else:
                 ring.append(item)
                 self._counts["broadcast"] += 1
-        self._pace.request()
+        self._notice(everybody=hole)
         self._end_the_slow()
 
     async def subscribe(self, request: SubscriptionRequest) -> Subscription:
@@ -260,14 +261,14 @@ class Broadcast:
         missed = None if after is None else self._log.missed(after, oldest)
         return oldest, Gap(self.cursor_of(oldest), previous, reason, missed)
 
-    def _wake(self) -> None:
-        """Wakes those for whom there is something new; a filter is evaluated once for all who share it."""
-        everybody, self._hole = self._hole, False
+    def _notice(self, *, everybody: bool) -> None:
+        """Lines up those for whom there is something new; a filter is evaluated once for all who share it."""
         for view in self._views.values():
             quiet = view.quiet
-            for subscription in view.take_waiters(everybody=everybody) if view.waiters else ():
-                subscription.wake(quiet)
+            for waiter in view.take_waiters(everybody=everybody) if view.waiters else ():
+                waiter.notice(quiet)
             view.quiet = view.evaluated
+        self.turns.serve()
 
     def _holds_back(self, subscription: Subscription) -> bool:
         return (

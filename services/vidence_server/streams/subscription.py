@@ -11,6 +11,7 @@ from vidence_server.streams.frames import Batch, Beat, End, EndReason, Frame, Ga
 from vidence_server.streams.log import LogBounds, LogPage
 from vidence_server.streams.requests import OnOverflow, SubscriptionRequest
 from vidence_server.streams.ring import Ring
+from vidence_server.streams.turns import Turns
 from vidence_server.streams.view import FilterView
 
 # Timers may fire a little early; without this a heartbeat would be waited for twice.
@@ -25,6 +26,11 @@ class Source(Protocol):
     @property
     def ring(self) -> Ring:
         """The newest entries."""
+        ...
+
+    @property
+    def turns(self) -> Turns:
+        """Who writes next."""
         ...
 
     def cursor_of(self, offset: int) -> str:
@@ -95,7 +101,12 @@ class Subscription:
         )
         self._first = first
         self._end: EndReason | None = None
-        self._waiting: asyncio.Future[None] | None = None
+        self.waiting = False
+        """Whether it has everything there is for it."""
+        self._asleep: asyncio.Future[None] | None = None
+        self._turn = 0
+        """Number of the round in which it may write, or writes; 0: it has no turn."""
+        self._paused = False
         self._silent_since_s = self._loop.time()
         self._handed_out_s: float | None = None
         self._unconfirmed = 0
@@ -103,14 +114,8 @@ class Subscription:
         self._beat_due = False
         self._credit: int | None = None
         self._acknowledged: int | None = None
-        self._paused: asyncio.Future[None] | None = None
         self.live = False
         """Whether it has reached the ring; behind it after that means too slow."""
-
-    @property
-    def waiting(self) -> bool:
-        """Whether it has everything there is for it."""
-        return self._waiting is not None
 
     @property
     def ended(self) -> bool:
@@ -165,31 +170,37 @@ class Subscription:
     def grant(self, count: int) -> None:
         """Its reader can take `count` more events; more than `MAX_CREDIT` in all counts as that."""
         self._credit = min(MAX_CREDIT, (self._credit or 0) + count)
-        self._resume()
+        if self._paused:
+            self._rouse()
 
-    def wake(self, scanned: int) -> None:
-        """There is something to look at after offset `scanned`, or the heartbeat is due."""
-        waiting = self._waiting
-        if waiting is not None:
-            self._waiting = None
+    def notice(self, scanned: int) -> None:
+        """There is something to look at after offset `scanned`: it gets in line."""
+        if self.waiting:
+            self.waiting = False
             self.scanned = max(self.scanned, scanned)
-            if not waiting.done():
-                waiting.set_result(None)
+            self._source.turns.line_up(self)
+
+    def proceed(self, number: int) -> bool:
+        """It is its turn, in the round of this number; whether it was asleep."""
+        roused = self._rouse()
+        if roused:
+            self._turn = number
+        return roused
 
     def end(self, reason: EndReason) -> None:
         """Ends it; its reader is told with the next frame, or, with ENDED, when it has everything."""
         if self._end is None:
             self._end = reason
-            self.wake(self.view.quiet)
-            self._resume()
+            self._rouse()
 
     def close(self) -> None:
         """Lets go of everything; the transport calls it, through `Broadcast.close`."""
         self._timer.cancel()
-        self._waiting = None
+        self._give_turn_back()
 
     def _written(self) -> None:
         self._handed_out_s = None
+        self._give_turn_back()
         self._silent_since_s = self._loop.time()
         self.progress.delivered += self._unconfirmed
         self._unconfirmed = 0
@@ -211,40 +222,69 @@ class Subscription:
     async def _following(self) -> Frame | None:
         if self._credit == 0:
             return await self._pause()
-        if self.scanned < self._source.ring.start:
+        behind = self.scanned < self._source.ring.start
+        self.live = self.live or not behind
+        if not behind and not self.view.has_after(self.scanned):
+            self.scanned = self.view.evaluated
+            self._give_turn_back()
+            return await self._wait()
+        self._turn = self._turn or self._source.turns.take()
+        if not self._turn:
+            self._source.turns.line_up(self)
+            await self._sleep()
+            return None
+        if behind:
             return await self._catch_up()
-        self.live = True
         batch = self.view.batch(self._told, self.scanned, self._credit)
-        if batch is not None:
-            return self._moved_on(batch)
-        self.scanned = self.view.evaluated
-        return await self._wait()
+        return None if batch is None else self._moved_on(batch)
 
     async def _wait(self) -> Frame | None:
-        """Waits for something to look at, or for the next heartbeat."""
+        """Waits for something to look at, and then for its turn; or for the next heartbeat."""
         if self._end is None and not self._beat_due:
-            self._waiting = waiting = self._loop.create_future()
+            self.waiting = True
             self.view.waiters[self] = None
             try:
-                await waiting
+                await self._sleep()
             finally:
-                self._waiting = None
                 self.view.waiters.pop(self, None)
+                self._look_on()
         return self._beat() if self._beat_due else None
 
     async def _pause(self) -> Frame | None:
         """Waits for credit, or for the next heartbeat."""
+        self._give_turn_back()
         if self._end in {None, EndReason.ENDED} and not self._beat_due:
-            self._paused = self._loop.create_future()
+            self._paused = True
             try:
-                await self._paused
+                await self._sleep()
             finally:
-                self._paused = None
+                self._paused = False
         return self._beat() if self._beat_due else None
 
-    def _resume(self) -> None:
-        if self._paused is not None and not self._paused.done():
-            self._paused.set_result(None)
+    def _give_turn_back(self) -> None:
+        if self._turn:
+            number, self._turn = self._turn, 0
+            self._source.turns.give_back(number)
+
+    async def _sleep(self) -> None:
+        self._asleep = asyncio.get_running_loop().create_future()
+        try:
+            await self._asleep
+        finally:
+            self._asleep = None
+
+    def _rouse(self) -> bool:
+        asleep = self._asleep
+        if asleep is None or asleep.done():
+            return False
+        asleep.set_result(None)
+        return True
+
+    def _look_on(self) -> None:
+        """Goes on from where nothing that it wants was seen."""
+        if self.waiting:
+            self.waiting = False
+            self.scanned = max(self.scanned, self.view.quiet)
 
     async def _catch_up(self) -> Frame | None:
         """Reads on in the log, from where the ring no longer reaches."""
@@ -332,10 +372,9 @@ class Subscription:
         period_s = self.request.heartbeat_period_s
         silent_s = self._loop.time() - self._silent_since_s
         if silent_s >= period_s - _TIMER_SLACK_S:
-            if self.waiting or self._paused is not None:
+            if self.waiting or self._paused:
                 self._beat_due = True
-                self.wake(self.view.quiet)
-                self._resume()
+                self._rouse()
             # Also while a frame is on its way: the silence begins anew when it was taken.
             silent_s = 0.0
         self._timer = self._loop.call_later(max(_TIMER_SLACK_S, period_s - silent_s), self._tick)

@@ -22,7 +22,7 @@ _offset_of: Callable[[Entry], int] = attrgetter("offset")
 class Waiter(Protocol):
     """A subscriber that has everything there is for it."""
 
-    def wake(self, scanned: int) -> None:
+    def notice(self, scanned: int) -> None:
         """There is something to look at after offset `scanned`."""
         ...
 
@@ -48,7 +48,7 @@ class FilterView:
         self.waiters: dict[Waiter, None] = {}  # bound: the subscribers
 
     def take_waiters(self, *, everybody: bool) -> list[Waiter]:
-        """Those for whom there is something, to be woken with `quiet`; they wait no longer."""
+        """Those for whom there is something, to be given notice of `quiet`; they wait no longer."""
         self.evaluate()
         if self.quiet == self.evaluated and not everybody:
             return []
@@ -69,6 +69,11 @@ class FilterView:
         self._batches.clear()
         self._matching.extend(new)
         self._forget_evicted()
+
+    def has_after(self, offset: int) -> bool:
+        """Whether anything matches after an offset within the ring."""
+        self.evaluate()
+        return bool(self._matching) and self._matching[-1].offset > offset
 
     def batch(self, told: int, scanned: int, limit: int | None = None) -> Batch | None:
         """The next message for a subscriber; None where nothing matches after `scanned`.

@@ -348,6 +348,9 @@ async def set_event(event: asyncio.Event) -> None:
     event.set()
 
 
+TOO_MANY = pb.PublishStreamResponse(publish_results=pb.PublishResults(results=[pb.PublishResult()]))
+
+
 class ScriptedLine:
     """Connections that give the answers of a script and then nothing more."""
 
@@ -378,6 +381,54 @@ class ScriptedConnection:
     async def close(self) -> None: ...
 
 
+class CoalescingConnection(ScriptedConnection):
+    """Answers three requests of two events each by two messages that end in the middle of a request."""
+
+    def __init__(self) -> None:
+        super().__init__(None)
+        self._asked = asyncio.Queue[bytes]()
+        self._messages = deque([opened()])
+
+    async def send(self, request: bytes) -> None:
+        await self._asked.put(request)
+
+    async def receive(self) -> bytes | None:
+        if not self._messages:
+            requests = [pb.PublishStreamRequest.FromString(await self._asked.get()) for _ in range(3)]
+            results = [pb.PublishResult(id=event.id) for request in requests for event in request.events]
+            for part in (results[:3], results[3:]):
+                message = pb.PublishStreamResponse(publish_results=pb.PublishResults(results=part))
+                self._messages.append(message)
+        return self._messages.popleft().SerializeToString()
+
+
+class CoalescingLine(ScriptedLine):
+    async def connect(self) -> ScriptedConnection:
+        return CoalescingConnection()
+
+
+async def test_results_of_several_requests_may_come_together() -> None:
+    buffer = make_buffer()
+    for _ in range(3):
+        buffer.inbox.extend([make_event("till.sold").SerializeToString()] * 2)
+        buffer.take()
+    buffer.connection_lost()
+    sender = Sender(buffer, CoalescingLine(), on_error=None, retry=QUICK, randomness=random.Random(7))
+    running = asyncio.create_task(sender.run(lambda: None))
+    async with asyncio.timeout(PATIENCE_S):
+        await asyncio.wrap_future(buffer.wait_for_answers())
+    running.cancel()
+    await asyncio.wait([running])
+    numbers = buffer.statistics()
+    assert (numbers.acknowledged, numbers.waiting, numbers.reconnects) == (6, 0, 0)
+
+
+def make_buffer() -> Buffer:
+    return Buffer(
+        limit_events=10, limit_bytes=1 << 20, drop_oldest=False, name=naming("till/7", "abc"), durability=0
+    )
+
+
 def opened(heartbeat_period_s: float = 30) -> pb.PublishStreamResponse:
     connected = Connected(heartbeat_period=duration(heartbeat_period_s), retry_delay=duration(0))
     return pb.PublishStreamResponse(connected=connected)
@@ -389,7 +440,7 @@ def opened(heartbeat_period_s: float = 30) -> pb.PublishStreamResponse:
     [
         ([pb.PublishStreamResponse(heartbeat=Heartbeat())], ClientReason.STREAM_BROKEN),
         (
-            [opened(), pb.PublishStreamResponse(publish_results=pb.PublishResults())],
+            [opened(), TOO_MANY],
             ClientReason.STREAM_BROKEN,
         ),
         ([opened(), pb.PublishStreamResponse(heartbeat=Heartbeat())], ""),
@@ -401,9 +452,7 @@ async def test_a_stream_that_breaks_its_promises_is_replaced(
     script: list[pb.PublishStreamResponse], reason: str
 ) -> None:
     line = ScriptedLine(script)
-    buffer = Buffer(
-        limit_events=10, limit_bytes=1 << 20, drop_oldest=False, name=naming("till/7", "abc"), durability=0
-    )
+    buffer = make_buffer()
     sender = Sender(buffer, line, on_error=None, retry=QUICK, randomness=random.Random(7))
     running = asyncio.create_task(sender.run(lambda: None))
     async with asyncio.timeout(PATIENCE_S):

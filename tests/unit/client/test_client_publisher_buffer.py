@@ -10,7 +10,8 @@ from hypothesis import strategies as some
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from vidence.event.v1 import event_pb2, event_service_pb2
-from vidence_client.publishing.buffer import Buffer, Complete
+from vidence_client.publishing.batch import Complete
+from vidence_client.publishing.buffer import Buffer
 from vidence_client.publishing.encoding import MAX_EVENT_BYTES, naming, request_of
 
 EVENT = event_pb2.Event(type="till.opened").SerializeToString()

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import Enum
 
-from vidence.event.v1 import event_service_pb2
+from vidence_client.publishing.batch import Batch, Complete
 from vidence_client.publishing.encoding import MAX_EVENT_BYTES, request_of
 
 _BATCH_EVENTS = 1_000  # the contract's limit
@@ -34,38 +34,6 @@ class OnFull(Enum):
     """Drops the event itself; `publish` returns False."""
     RAISE = "RAISE"
     """Raises `VidenceError`, BUFFER_FULL; the event does not count as published."""
-
-
-class Complete(bytes):
-    """An encoded event that has its source and id already."""
-
-    __slots__ = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """A request that was made of waiting events.
-
-    Attributes:
-        first: Number of its first event.
-        count: Events in it.
-        request: The encoded `PublishStreamRequest`.
-    """
-
-    first: int
-    count: int
-    request: bytes
-
-    def events(self) -> Sequence[bytes]:
-        """Decodes the request into its encoded events."""
-        decoded = event_service_pb2.PublishStreamRequest.FromString(self.request)
-        return [event.SerializeToString() for event in decoded.events]
-
-    def part(self, places: Iterable[int], durability: int) -> Batch:
-        """Makes a request of some of the events, by their places from 0."""
-        events = self.events()
-        chosen = [events[place] for place in places]
-        return Batch(self.first, len(chosen), request_of(chosen, durability))
 
 
 @dataclass(frozen=True, slots=True)

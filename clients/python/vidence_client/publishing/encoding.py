@@ -45,9 +45,9 @@ def make_event(
         source: Who tells it.
         subject: What it is about.
         id: Names it within its source; empty: a publisher gives one.
-        sequence: The publisher's own count, from 1; 0: it does not count.
+        sequence: The publisher's own count, from 1; 0: none.
         data: The payload as a message.
-        content: The payload as bytes; needs `content_type`, and excludes `data`.
+        content: The payload as bytes; excludes `data`.
         content_type: Media type of `content`.
         occurrence_time: When it happened, with a time zone.
         severity: How much attention it deserves.
@@ -70,16 +70,20 @@ def make_event(
         attributes=attributes,
     )
     if data is not None:
-        if isinstance(data, any_pb2.Any):
-            event.data.CopyFrom(data)
-        else:
-            event.data.Pack(data)
+        _pack(event.data, data)
     elif content_type:
         event.opaque.content_type = content_type
         event.opaque.content = content
     if occurrence_time is not None:
         event.occurrence_time.FromDatetime(occurrence_time)
     return event
+
+
+def _pack(target: any_pb2.Any, data: Message) -> None:
+    if isinstance(data, any_pb2.Any):
+        target.CopyFrom(data)
+    else:
+        target.Pack(data)
 
 
 def naming(source: str, prefix: str) -> Callable[[int], bytes]:

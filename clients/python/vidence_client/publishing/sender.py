@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
 import grpc
@@ -12,7 +13,8 @@ from google.protobuf.message import DecodeError
 from vidence.event.v1 import event_pb2, event_service_pb2
 from vidence_client.channel import RetryPolicy
 from vidence_client.errors import ClientReason, ServerUnreachable, VidenceError
-from vidence_client.publishing.buffer import Batch, Buffer
+from vidence_client.publishing.batch import Batch
+from vidence_client.publishing.buffer import Buffer
 from vidence_client.publishing.connection import Connection, Line
 from vidence_client.stream import FIRST_SILENCE_S, SILENT_PERIODS
 
@@ -56,6 +58,8 @@ class Sender:
         self._sleep = sleep
         self._work = asyncio.Event()
         self._answered = asyncio.Event()
+        # of requests that are not answered completely: fewer than the events of one
+        self._results: deque[event_service_pb2.PublishResult] = deque()
         self._failures = 0
         self._server_delay_s = 0.0
         self.last_failure: VidenceError | None = None
@@ -83,6 +87,7 @@ class Sender:
 
     async def _serve_connection(self, before_rest: Callable[[], None]) -> None:
         """Opens a connection and uses it until it breaks."""
+        self._results.clear()
         connection: Connection | None = None
         try:
             connection = await self._line.connect()
@@ -138,12 +143,21 @@ class Sender:
         """Takes one message of the stream of answers."""
         if answer.HasField("publish_failed"):
             raise VidenceError.from_status(answer.publish_failed.status)
-        if not answer.HasField("publish_results"):
-            return
-        results = answer.publish_results.results
-        batch = self._buffer.oldest()
-        if batch is None or batch.count != len(results):
-            raise VidenceError.stream_broken("the results do not match a request")
+        # results come in the order of the events; a message may hold those of several requests
+        self._results.extend(answer.publish_results.results)
+        postponed: VidenceError | None = None
+        while (batch := self._buffer.oldest()) is not None and len(self._results) >= batch.count:
+            results = [self._results.popleft() for _ in range(batch.count)]
+            postponed = self._settle(batch, results) or postponed
+        if self._results and batch is None:
+            raise VidenceError.stream_broken("there are more results than events")
+        if postponed is not None:
+            raise postponed  # all that follows waits too, so that the order is kept as far as it can be
+
+    def _settle(
+        self, batch: Batch, results: Sequence[event_service_pb2.PublishResult]
+    ) -> VidenceError | None:
+        """Takes the results of a request; returns why some of its events must be sent again."""
         self._failures = 0
         errors: list[tuple[int, VidenceError]] = []
         again: list[int] = []
@@ -160,8 +174,7 @@ class Sender:
         repeated = sum(result.repeated for result in results)
         self._buffer.settle(repeated=repeated, errors=len(errors), again=again)
         self._answered.set()
-        if postponed is not None:
-            raise postponed  # all that follows waits too, so that the order is kept as far as it can be
+        return postponed
 
     def _failed(self, failure: VidenceError) -> None:
         """Takes note of a connection that broke."""

@@ -14,7 +14,7 @@ from vidence_client.publishing import Publisher
 from vidence_client.selection import Selection
 from vidence_client.sync.loop_thread import LoopThread
 from vidence_client.sync.stream import Watch, next_of
-from vidence_client.watch import GapListener, ReconnectListener
+from vidence_client.watch_shape import GapListener, ReconnectListener
 
 EventWatch = Watch[event_service_pb2.SubscribeResponse, event_pb2.Event]
 StatisticsWatch = Watch[event_service_pb2.WatchStatisticsResponse, event_service_pb2.StatisticsEvent]

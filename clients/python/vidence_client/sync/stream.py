@@ -8,10 +8,10 @@ from typing import Generic, Self, TypeVar
 
 from vidence_client.stream import Stream as AsyncStream
 from vidence_client.sync.loop_thread import LoopThread
-from vidence_client.watch import E as Event
-from vidence_client.watch import R as Message
 from vidence_client.watch import Watch as AsyncWatch
-from vidence_client.watch import WatchStatistics
+from vidence_client.watch_shape import E as Event
+from vidence_client.watch_shape import R as Message
+from vidence_client.watch_shape import WatchStatistics
 
 R = TypeVar("R")
 
