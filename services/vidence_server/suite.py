@@ -170,7 +170,7 @@ async def _open_event(stack: AsyncExitStack, process: _Process) -> tuple[str, Ev
             folder,
             process.clock,
             process.ids,
-            # The ping that ends a frozen peer's connection may be on its way before the first write that waits.
+            # The ping that ends a frozen peer may be on its way before the first write that waits.
             stale_after_s=process.settings.server.keepalive_timeout_s / 2,
         )
     )

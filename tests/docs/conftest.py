@@ -1,4 +1,4 @@
-"""The same live suite as the end-to-end tests."""
+"""The same live suite as the end-to-end tests, with an event on its bus as after the first command."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from collections.abc import Iterator
 import pytest
 
 from e2e_suite import LiveSuite, start_suite, stop_suite
+from vidence_client import make_event, sync
 
 
 @pytest.fixture(scope="session")
 def suite() -> Iterator[LiveSuite]:
     live = start_suite()
+    with sync.Client(live.address) as client:
+        client.events.publish([make_event("till.closed", source="shop/7", subject="tills/3")])
     yield live
     stop_suite(live)

@@ -158,7 +158,9 @@ class LastingPublisher:
         self.repeated += result.repeated
 
     def _must_pass(self, error: grpc.aio.AioRpcError) -> None:
-        if error.code() not in TRY_AGAIN:
+        # grpc.aio may say INTERNAL of a write that met a broken connection (grpc/grpc issue 36066).
+        broken = error.code() is grpc.StatusCode.INTERNAL and not told_by_server(error)
+        if error.code() not in TRY_AGAIN and not broken:
             raise error
         self.refusals.add(error.code())
 
@@ -175,6 +177,11 @@ def batches(events: Iterable[event_pb2.Event], size: int) -> Iterable[Sequence[e
     items = iter(events)
     while some := list(islice(items, size)):
         yield some
+
+
+def told_by_server(error: grpc.aio.AioRpcError) -> bool:
+    """Whether the server ended the call: what gRPC says of broken connections has no details."""
+    return "grpc-status-details-bin" in dict(error.trailing_metadata())
 
 
 def identity_of(event: event_pb2.Event) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import grpc
 
 from e2e.bus_process import OWN_CONNECTION
-from e2e.ledger import Ledger
+from e2e.ledger import Ledger, told_by_server
 from eventually import eventually
 from vidence.event.v1 import event_pb2
 from vidence.event.v1 import event_service_pb2 as pb
@@ -26,7 +26,6 @@ from vidence_client.conformance import (
     from_responses,
 )
 
-STATUS_DETAILS_KEY = "grpc-status-details-bin"
 BROKEN = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.UNKNOWN, grpc.StatusCode.CANCELLED})
 """How streams end that a watcher should open again."""
 Wants = Callable[[Any], bool]
@@ -50,8 +49,7 @@ class Link:
         try:
             response = await self.call.read()
         except grpc.aio.AioRpcError as error:
-            # Only the server gives details: what gRPC says of broken connections has none.
-            self.ended_by_server = STATUS_DETAILS_KEY in dict(error.trailing_metadata())
+            self.ended_by_server = told_by_server(error)
             raise
         if response is grpc.aio.EOF:
             self.ended_by_server = True

@@ -17,13 +17,12 @@ from vidence_server.core.ids import IdFactory
 from vidence_server.runtime.metrics import StreamMetrics
 from vidence_server.runtime.rpc import Method, Rpc, current_rpc
 
-
 _COUNTED_AT_ONCE = 32
 
 
 @dataclass(slots=True, eq=False)
 class StreamAccount:
-    """One open stream. Messages are counted here and brought to the metrics some at a time: each costs a lock."""
+    """One open stream. Messages are counted here and brought to the metrics some at a time."""
 
     rpc: Rpc
     connection_id: str

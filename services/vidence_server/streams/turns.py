@@ -25,12 +25,12 @@ class InLine(Protocol):
 class Turns:
     """Gives turns to write, in rounds: whoever is in line when a round begins gets one turn in it.
 
-    A round is over when nearly all who wrote are back, or after a bound: who is held up holds up nobody. After
-    a long round, and only if somebody is in line already, an eighth of its time is left to publishers, who are
-    read a message at a time and would otherwise stand behind a thousand writes: what they have on the way
-    comes along in the messages of the next round. With time between events nothing waits: a round begins at
-    once. Within a round so many write in each pass of the loop, so that everything else has its share of it.
-    Bound of the line: the subscribers.
+    A round is over when nearly all who wrote are back, or after a bound: who is held up holds up nobody.
+    After a long round, and only if somebody is in line already, an eighth of its time is left to
+    publishers, who are read a message at a time and would otherwise stand behind a thousand writes: what
+    they have on the way comes along in the messages of the next round. With time between events nothing
+    waits: a round begins at once. Within a round so many write in each pass of the loop, so that
+    everything else has its share of it. Bound of the line: the subscribers.
     """
 
     def __init__(self, per_pass: int = PER_PASS) -> None:

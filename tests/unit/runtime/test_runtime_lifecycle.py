@@ -11,8 +11,9 @@ from pathlib import Path
 import grpc
 import pytest
 
+from eventually import PATIENCE_S
 from fakes.extraction_servicer import complete
-from fakes.runtime import PATIENCE_S, extraction_server, open_work, record
+from fakes.runtime import extraction_server, open_work, record
 from vidence.extraction.v1 import extraction_service_pb2 as pb
 from vidence.extraction.v1 import extraction_service_pb2_grpc as pb_grpc
 from vidence_server.core.errors import DomainError, Reason
