@@ -13,7 +13,9 @@ from vidence_client import make_event, sync
 @pytest.fixture(scope="session")
 def suite() -> Iterator[LiveSuite]:
     live = start_suite()
-    with sync.Client(live.address) as client:
-        client.events.publish(make_event("till.closed", source="shop/7", subject="tills/3"))
-    yield live
-    stop_suite(live)
+    try:
+        with sync.Client(live.address) as client:
+            client.events.publish(make_event("till.closed", source="shop/7", subject="tills/3"))
+        yield live
+    finally:
+        stop_suite(live)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import statistics as mathematics
 import subprocess
@@ -65,8 +66,18 @@ def footprint(bus: BusProcess) -> Footprint:
     )
 
 
+@pytest.fixture(autouse=True)
+def many_files() -> Iterator[None]:
+    """As many open files as this machine allows, here and in the processes that are started."""
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed[1], allowed[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, allowed)
+
+
 @pytest.fixture
 def bus(tmp_path: Path) -> Iterator[BusProcess]:
+    """A bus that has room for all of them; its ring and its log are soon full."""
     process = BusProcess(
         tmp_path, SERVER__MAX_STREAMS="6000", EVENT__RING_EVENTS="2000", EVENT__RETENTION_EVENTS="5000"
     )
