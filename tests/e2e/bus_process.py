@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -53,6 +54,8 @@ class BusProcess:
             **{f"VIDENCE_{key}": value for key, value in settings.items()},
         }
         self.suite: LiveSuite | None = None
+        # A start in a thread goes on when its test has failed meanwhile.
+        self._starting = threading.Lock()
 
     @property
     def running(self) -> LiveSuite:
@@ -70,20 +73,21 @@ class BusProcess:
         Args:
             within: A command that runs the one which follows it, in the same process.
         """
-        command = [*within, sys.executable, "-m", "vidence_server", "serve", "event"]
-        process = subprocess.Popen(
-            command,
-            env={**os.environ, **self.environ},
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        self.suite = LiveSuite(process)
-        self.suite.ready.wait(60)
-        if not any(entry.get("event") == "ready" for entry in self.suite.logs):
-            logs = self.suite.logs
-            self.kill()
-            raise AssertionError(f"the bus did not become ready: {logs}")
+        with self._starting:
+            command = [*within, sys.executable, "-m", "vidence_server", "serve", "event"]
+            process = subprocess.Popen(
+                command,
+                env={**os.environ, **self.environ},
+                stderr=subprocess.PIPE,
+                text=True,
+                start_new_session=True,
+            )
+            self.suite = LiveSuite(process)
+            self.suite.ready.wait(60)
+            if not any(entry.get("event") == "ready" for entry in self.suite.logs):
+                logs = self.suite.logs
+                self.kill()
+                raise AssertionError(f"the bus did not become ready: {logs}")
 
     def kill(self) -> None:
         """As `kill -9`."""
@@ -101,8 +105,9 @@ class BusProcess:
 
     def close(self) -> None:
         """Ends it, where it still runs."""
-        if self.suite is not None:
-            self.stop()
+        with self._starting:
+            if self.suite is not None:
+                self.stop()
 
     def limit_files(self, size: int | None) -> None:
         """Lets no file grow beyond a size, in bytes; None: any size that it had been allowed."""
