@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from typing import Protocol
 
-PER_PASS = 32
+PER_PASS = 128
 _INTAKE_SHARE = 1 / 8
 _MIN_INTAKE_S = 0.0005
 _MAX_INTAKE_S = 0.005
