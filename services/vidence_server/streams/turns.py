@@ -6,10 +6,10 @@ import asyncio
 from collections import deque
 from typing import Protocol
 
-PER_PASS = 128
-_INTAKE_SHARE = 1 / 8
+PER_PASS = 32
+_INTAKE_SHARE = 1 / 4
 _MIN_INTAKE_S = 0.0005
-_MAX_INTAKE_S = 0.005
+_MAX_INTAKE_S = 0.01
 _BOUND_PER_TURN_S = 100e-6
 _LEAST_BOUND_S = 0.001
 
@@ -26,7 +26,7 @@ class Turns:
     """Gives turns to write, in rounds: whoever is in line when a round begins gets one turn in it.
 
     A round is over when nearly all who wrote are back, or after a bound: who is held up holds up nobody.
-    After a long round, and only if somebody is in line already, an eighth of its time is left to
+    After a long round, and only if somebody is in line already, up to a quarter of its time is left to
     publishers, who are read a message at a time and would otherwise stand behind a thousand writes: what
     they have on the way comes along in the messages of the next round. With time between events nothing
     waits: a round begins at once. Within a round so many write in each pass of the loop, so that
