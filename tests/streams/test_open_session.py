@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,7 @@ async def test_a_session_gets_what_it_has_credit_for_in_a_chain(tmp_path: Path) 
         rest = await session.hear_events(3)
         everything = [connected, *heard, pong, *rest]
         assert [event.id for response in everything for event in response.events] == list("12345")
-        for before, after in zip(everything, everything[1:], strict=False):  # noqa: RUF007  # reads better here
+        for before, after in pairwise(everything):
             assert after.previous_cursor == before.cursor
         await session.call.done_writing()
         assert await session.call.read() is grpc.aio.EOF

@@ -173,9 +173,10 @@ class _Writer:
     async def converse(self, dialogue: Dialogue) -> str:
         """Writes frames, and replies ahead of them, until either side ends; gives the reason."""
         await self._send_headers()
-        await self._write(await self._subscription.next())
+        opening = await self._subscription.next()
+        await self._write(opening)
         dialogue.begin(self._subscription)
-        cursor = self._subscription.cursor
+        cursor = self._cursor_of(opening)
         following = asyncio.create_task(self._subscription.next(), name="next frame")
         replying = asyncio.create_task(dialogue.reply(), name="next reply")
         try:
@@ -193,7 +194,7 @@ class _Writer:
                     await self._write(frame)
                     if isinstance(frame, End):
                         return self._ended(frame)
-                    cursor = self._subscription.cursor
+                    cursor = self._cursor_of(frame)
                     following = asyncio.create_task(self._subscription.next(), name="next frame")
         finally:
             for task in (following, replying):
@@ -211,6 +212,10 @@ class _Writer:
         if isinstance(frame, Beat):
             self._account.count_heartbeat()
         await self._context.write(control_message(frame, self._subscription.request, self._retry_delay_s))
+
+    def _cursor_of(self, frame: Frame) -> str:
+        """What the client was told by a frame that was just written; a reply repeats it."""
+        return self._subscription.cursor if isinstance(frame, Batch) else frame.cursor
 
     def _ended(self, end: End) -> str:
         if end.reason is EndReason.TOO_SLOW:

@@ -25,8 +25,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from vidence_server.core.errors import DomainError, Reason
+from vidence_server.core.file_lock import FileLock
 from vidence_server.storage.failures import domain_failures
-from vidence_server.storage.file_lock import FileLock
 from vidence_server.storage.migration import upgrade
 
 _DRIVER = "sqlite+aiosqlite"
@@ -112,9 +112,7 @@ class Database:
             DomainError: DATABASE_IN_USE, DATABASE_INCOMPATIBLE, STORAGE_FULL, STORAGE_FAILED.
         """
         async with AsyncExitStack() as stack:
-            lock = FileLock(self.path)
-            stack.push(lock)
-            await asyncio.to_thread(lock.__enter__)
+            stack.push(await asyncio.to_thread(_locked, self.path))
             await asyncio.to_thread(self._migrate)
             engine = await asyncio.to_thread(create_async_engine, self._url, pool_size=_POOL_SIZE, **_OPTIONS)
             stack.push_async_callback(engine.dispose)
@@ -206,3 +204,14 @@ async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
     except asyncio.CancelledError:
         await asyncio.wait({task})
         raise
+
+
+def _locked(path: Path) -> FileLock:
+    """Takes the file's lock; makes its folder where it is missing."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return FileLock(path)
+    except OSError as error:
+        raise DomainError(
+            Reason.STORAGE_FAILED, f"Cannot write to the folder of {path}: {error.strerror}."
+        ) from error

@@ -231,7 +231,8 @@ class Broadcast:
                 begin = await self._log.offset_before(time_ns)
                 if begin is not None:
                     return min(begin, self.ring.head), None
-                return self._expired(request, self.cursor_of(0), GapReason.EXPIRED, 0)
+                # How much of what expired was older than that time, nobody knows any more.
+                return self._expired(request, self.cursor_of(0), GapReason.EXPIRED, None)
             case AfterCursor(cursor):
                 return self._after(request, cursor)
 

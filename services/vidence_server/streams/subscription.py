@@ -304,6 +304,7 @@ class Subscription:
             frame = self._from_page(page)
             if frame is not None:
                 return frame
+            await asyncio.sleep(0)  # the next page may be in memory: a long search must not hold the loop
         return self._beat() if self._beat_due else None
 
     def _from_page(self, page: LogPage) -> Frame | None:

@@ -427,3 +427,29 @@ async def test_a_waking_that_is_put_off_reaches_those_who_wait_though_others_loo
     await read_until(subscriptions[2], seen[2], lambda s: len(s.offsets) >= 60)
     for got in seen:
         assert got.offsets == list(range(1, 61))
+
+
+async def test_a_replay_that_finds_nothing_lets_the_loop_go_on(log: FakeLog, broadcast: Broadcast) -> None:
+    broadcast.extend(log.append(3000))
+    nothing = Parity(5000, 10_000)
+    for _ in range(2):  # the second one finds every page in memory
+        subscription = await broadcast.subscribe(request(Earliest(), filter=nothing))
+        await subscription.next()
+        following = asyncio.create_task(subscription.next())
+        steps = 0
+        while not subscription.waiting:
+            await asyncio.sleep(0)
+            steps += 1
+        following.cancel()
+        await asyncio.wait({following})
+        assert steps > 3000 // 100
+
+
+async def test_how_much_a_start_by_time_missed_is_not_claimed(log: FakeLog, broadcast: Broadcast) -> None:
+    """Some of what expired was older than the time that was asked for."""
+    broadcast.extend(log.append(20))
+    log.forget(6)
+    asked = request(SinceTime(5), on_expired=OnExpired.GAP)
+    subscription = await broadcast.subscribe(asked)
+    seen = await read_until(subscription, Seen(), lambda s: len(s.offsets) >= 14)
+    assert [gap.missed_count for gap in seen.of(Gap) if isinstance(gap, Gap)] == [None]

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vidence_server.core.errors import DomainError, Reason
+from vidence_server.core.file_lock import FileLock
 from vidence_server.streams.cursor import log_id
 from vidence_server.streams.durable.block_file import Block, BlockFile
-from vidence_server.streams.durable.file_lock import FileLock
 from vidence_server.streams.durable.paging import Stretch, read_page
 from vidence_server.streams.durable.sqlite_reader import SqliteReader, base
 from vidence_server.streams.durable.sqlite_schema import LAST_OFFSET, SCHEMA_VERSION

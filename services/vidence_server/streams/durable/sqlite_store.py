@@ -7,9 +7,9 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from vidence_server.core.file_lock import FileLock
 from vidence_server.streams.append import Durability
 from vidence_server.streams.durable.block_file import Block, BlockFile
-from vidence_server.streams.durable.file_lock import FileLock
 from vidence_server.streams.durable.sqlite_reader import SqliteReader, base, oldest_sizes
 from vidence_server.streams.durable.sqlite_schema import LAST_OFFSET, checksum, connect, translated
 from vidence_server.streams.durable.store import (

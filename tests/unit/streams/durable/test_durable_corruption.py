@@ -11,9 +11,9 @@ import pytest
 
 from fakes.durable import SetClock, Sink, draft, name_of, names, offsets, open_bus, read_all
 from vidence_server.core.errors import DomainError, Reason
+from vidence_server.core.file_lock import FileLock
 from vidence_server.streams.append import Appended, Durability, Refused
 from vidence_server.streams.durable import repair, verify
-from vidence_server.streams.durable.file_lock import FileLock
 from vidence_server.streams.durable.sqlite_reader import base
 from vidence_server.streams.durable.writer import WriterSettings
 from vidence_server.streams.entry import Entry, GapReason, Hole, LogItem

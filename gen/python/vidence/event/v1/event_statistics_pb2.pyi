@@ -103,7 +103,9 @@ class Statistics(_message.Message):
     total_subscriptions: _builtins.int
     """Subscriptions opened, by all subscribers together."""
     stale_removed: _builtins.int
-    """Subscriptions that ended because the peer was dead or frozen."""
+    """Subscriptions whose connection ended after the peer had not read for a while: dead or frozen. A peer that freezes
+    while nothing is written to it is freed all the same, but not told from one that left.
+    """
     published_per_second: _builtins.float
     """Events accepted per second, over the last ten seconds."""
     delivered_per_second: _builtins.float

@@ -1,4 +1,4 @@
-"""One owner per database file."""
+"""One owner per file: a lock that ends with its process, however the process ends."""
 
 from __future__ import annotations
 
@@ -12,13 +12,17 @@ from vidence_server.core.errors import DomainError, Reason
 
 
 class FileLock:
-    """A lock of the operating system on `<path>.lock`; it ends with the process, however that ends."""
+    """Holds `<path>.lock` from its making until `release`, or the end of its context.
+
+    A file of its own, because SQLite loses its locks on a database when anybody in the process closes it.
+    """
 
     def __init__(self, path: Path) -> None:
         """Takes the lock.
 
         Raises:
-            DomainError: DATABASE_IN_USE.
+            DomainError: DATABASE_IN_USE, also where this process itself has it.
+            OSError: The lock's file cannot be made.
         """
         self._file = os.open(
             path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
@@ -29,7 +33,7 @@ class FileLock:
             os.close(self._file)
             raise DomainError(
                 Reason.DATABASE_IN_USE,
-                "Another process owns the database; one file has one owner.",
+                f"{path} belongs to another process; one file has one owner.",
                 metadata={"path": str(path)},
             ) from None
 
