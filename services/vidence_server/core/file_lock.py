@@ -33,7 +33,7 @@ class FileLock:
             os.close(self._file)
             raise DomainError(
                 Reason.DATABASE_IN_USE,
-                f"{path} belongs to another process; one file has one owner.",
+                f"Another process owns the database {path}; one file has one owner.",
                 metadata={"path": str(path)},
             ) from None
 
