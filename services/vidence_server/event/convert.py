@@ -10,7 +10,6 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from vidence.event.v1 import event_pb2, event_statistics_pb2
 from vidence.event.v1 import event_service_pb2 as pb
-from vidence.stream.v1 import stream_control_pb2
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.event.domain.event import NO_ATTRIBUTES, EventHeader, IncomingEvent, Severity
 from vidence_server.event.domain.filters import EventFilter
@@ -20,19 +19,11 @@ from vidence_server.event.listing import EventPage
 from vidence_server.event.publishing import Published
 from vidence_server.runtime.interceptors.chain import Undecodable
 from vidence_server.runtime.status import to_duration, to_status
+from vidence_server.runtime.watch_requests import to_watch_request
 from vidence_server.runtime.watch_streams import WatchRequest
 from vidence_server.streams.append import Durability
-from vidence_server.streams.cursor import Cursor
 from vidence_server.streams.entry import Entry, varint
-from vidence_server.streams.requests import (
-    AfterCursor,
-    Earliest,
-    Latest,
-    OnExpired,
-    OnOverflow,
-    SinceTime,
-    Start,
-)
+from vidence_server.streams.requests import Latest
 
 Check = Callable[[Message | Undecodable], None]
 """Raises `DomainError`, REQUEST_INVALID, where a message breaks the rules of its proto."""
@@ -117,21 +108,13 @@ def to_query(request: pb.ListEventsRequest) -> EventQuery:
     )
 
 
-def to_watch_request(
+def to_watch(
     request: pb.SubscribeRequest | pb.WatchStatisticsRequest, wanted: EventFilter | None = None
 ) -> WatchRequest:
     """What the fields say that all watches share; raises `DomainError`, CURSOR_INVALID."""
-    period_s = None
-    if request.HasField("heartbeat_period"):
-        period_s = request.heartbeat_period.ToNanoseconds() / _NS
-    return WatchRequest(
-        start=_start(request),
-        on_expired=OnExpired(request.on_expired or OnExpired.FAIL),
-        on_overflow=OnOverflow(request.on_overflow or OnOverflow.PARK),
-        heartbeat_period_s=period_s,
-        # Without a filter no event is looked at.
-        filter=None if wanted is None or wanted.selects_all else wanted,
-    )
+    # Without a filter no event is looked at.
+    selected = None if wanted is None or wanted.selects_all else wanted
+    return to_watch_request(request, default=Latest(), wanted=selected)
 
 
 def to_results(
@@ -257,17 +240,6 @@ def _violation(event: event_pb2.Event, check: Check) -> DomainError | None:
     except DomainError as error:
         return error
     return None
-
-
-def _start(request: pb.SubscribeRequest | pb.WatchStatisticsRequest) -> Start:
-    match request.WhichOneof("start"):
-        case "after_cursor":
-            return AfterCursor(Cursor.parse(request.after_cursor))
-        case "since_time":
-            return SinceTime(request.since_time.ToNanoseconds())
-        case "position" if request.position == stream_control_pb2.START_POSITION_EARLIEST:
-            return Earliest()
-    return Latest()
 
 
 def _log_statistics(log: LogNumbers) -> event_statistics_pb2.LogStatistics:

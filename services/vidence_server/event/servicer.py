@@ -111,7 +111,7 @@ class EventServicer(pb_grpc.EventServiceServicer):
         self, request: pb.SubscribeRequest, context: Context
     ) -> Awaitable[None]:
         """Delivers events."""
-        wanted = convert.to_watch_request(request, convert.to_filter(request.filter))
+        wanted = convert.to_watch(request, convert.to_filter(request.filter))
         return self._watches.serve(context, self._service(context).broadcast, wanted)
 
     async def OpenSession(  # type: ignore[override]  # noqa: N802 - it writes by itself; see `WatchStreams.serve`
@@ -120,7 +120,7 @@ class EventServicer(pb_grpc.EventServiceServicer):
         """Delivers events to a client that says how many it can take."""
         async with SessionDialogue(request_iterator) as dialogue:
             request = await dialogue.opening()
-            wanted = convert.to_watch_request(request, convert.to_filter(request.filter))
+            wanted = convert.to_watch(request, convert.to_filter(request.filter))
             await self._watches.serve(context, self._service(context).broadcast, wanted, dialogue)
 
     async def ListEvents(  # noqa: N802 - the name of the RPC
@@ -155,9 +155,7 @@ class EventServicer(pb_grpc.EventServiceServicer):
         self, request: pb.WatchStatisticsRequest, context: Context
     ) -> Awaitable[None]:
         """Tells the numbers again and again."""
-        return self._watches.serve(
-            context, self._service(context).feed.broadcast, convert.to_watch_request(request)
-        )
+        return self._watches.serve(context, self._service(context).feed.broadcast, convert.to_watch(request))
 
     def _service(self, context: Context) -> EventService:  # noqa: ARG002 - the credential will say which
         return self._tenants.service(DEFAULT_TENANT)

@@ -114,7 +114,7 @@ class Subscription:
         self._beat_due = False
         self._credit: int | None = None
         self._acknowledged: int | None = None
-        self.live = False
+        self.live = begin >= source.ring.start
         """Whether it has reached the ring; behind it after that means too slow."""
 
     @property

@@ -123,7 +123,7 @@ def test_durability_unset_is_written() -> None:
 @pytest.mark.requirement("R-ST2")
 def test_a_watch_begins_where_its_request_says() -> None:
     def start(**fields: object) -> object:
-        return convert.to_watch_request(pb.SubscribeRequest(**fields)).start  # type: ignore[arg-type]  # passed on
+        return convert.to_watch(pb.SubscribeRequest(**fields)).start  # type: ignore[arg-type]  # passed on
 
     assert start() == Latest()
     assert start(position=stream_control_pb2.START_POSITION_LATEST) == Latest()
@@ -136,7 +136,7 @@ def test_a_watch_begins_where_its_request_says() -> None:
 
 
 def test_what_a_watch_does_not_ask_for_is_the_default() -> None:
-    asked = convert.to_watch_request(pb.SubscribeRequest(), convert.to_filter(event_pb2.EventFilter()))
+    asked = convert.to_watch(pb.SubscribeRequest(), convert.to_filter(event_pb2.EventFilter()))
     assert (asked.on_expired, asked.on_overflow) == (OnExpired.FAIL, OnOverflow.PARK)
     assert asked.heartbeat_period_s is None
     assert asked.filter is None

@@ -175,6 +175,17 @@ async def test_retention_that_overtakes_a_reading_is_told_too(log: FakeLog, broa
 
 
 @pytest.mark.requirement("R-ST6")
+async def test_an_impatient_subscriber_that_is_outrun_at_once_is_ended(
+    log: FakeLog, broadcast: Broadcast
+) -> None:
+    subscription = await broadcast.subscribe(request(on_overflow=OnOverflow.DISCONNECT))
+    assert isinstance(await subscription.next(), Opening)
+    # Its transport still writes the opening.
+    broadcast.extend(log.append(20))
+    assert broadcast.statistics().too_slow == 1
+
+
+@pytest.mark.requirement("R-ST6")
 async def test_an_impatient_subscriber_is_ended_when_it_falls_behind(
     log: FakeLog, broadcast: Broadcast
 ) -> None:

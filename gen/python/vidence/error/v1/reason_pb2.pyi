@@ -207,6 +207,126 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
 
     Sample: `{"reason": "STORAGE_FAILED", "domain": "vidence", "metadata": {}}`
     """
+    REASON_BLOB_NOT_FOUND: _Reason.ValueType  # 37
+    """`NOT_FOUND`. The image or other bytes are unknown, deleted or expired.
+
+    Sample: `{"reason": "BLOB_NOT_FOUND", "domain": "vidence", "metadata": {}}`
+    """
+    REASON_BATCH_NOT_FOUND: _Reason.ValueType  # 40
+    """`NOT_FOUND`. No batch that is kept has this id.
+
+    Sample: `{"reason": "BATCH_NOT_FOUND", "domain": "vidence", "metadata": {}}`
+    """
+    REASON_BATCH_TOO_MANY_IMAGES: _Reason.ValueType  # 41
+    """`INVALID_ARGUMENT`. The batch has more images than the limit. Nothing was read.
+
+    Sample: `{"reason": "BATCH_TOO_MANY_IMAGES", "domain": "vidence", "metadata": {"limit": "1000", "actual": "1001"}}`
+    """
+    REASON_BATCH_TOO_LARGE: _Reason.ValueType  # 42
+    """`INVALID_ARGUMENT`. The images of the batch have more bytes together than the limit. Nothing was read.
+
+    Sample: `{"reason": "BATCH_TOO_LARGE", "domain": "vidence", "metadata": {"limit": "536870912", "actual": "536870913"}}`
+    """
+    REASON_BATCH_WRONG_STATE: _Reason.ValueType  # 43
+    """`FAILED_PRECONDITION`. The batch is in a state that does not allow this.
+
+    Sample: `{"reason": "BATCH_WRONG_STATE", "domain": "vidence", "metadata": {"state": "RUNNING"}}`
+    """
+    REASON_BATCH_ITEM_CONFLICT: _Reason.ValueType  # 44
+    """`ALREADY_EXISTS`. The place in the batch is taken by another image.
+
+    Sample: `{"reason": "BATCH_ITEM_CONFLICT", "domain": "vidence", "metadata": {"index": "7"}}`
+    """
+    REASON_BATCH_EMPTY: _Reason.ValueType  # 45
+    """`FAILED_PRECONDITION`. The batch has no item to work at.
+
+    Sample: `{"reason": "BATCH_EMPTY", "domain": "vidence", "metadata": {}}`
+    """
+    REASON_BATCH_ITEM_NOT_FOUND: _Reason.ValueType  # 46
+    """`NOT_FOUND`. The batch has no such item, or none that could be read again.
+
+    Sample: `{"reason": "BATCH_ITEM_NOT_FOUND", "domain": "vidence", "metadata": {"index": "7"}}`
+    """
+    REASON_JOB_NOT_FOUND: _Reason.ValueType  # 47
+    """`NOT_FOUND`. No job that is kept has this id.
+
+    Sample: `{"reason": "JOB_NOT_FOUND", "domain": "vidence", "metadata": {}}`
+    """
+    REASON_LEASE_LOST: _Reason.ValueType  # 48
+    """`ABORTED`. The item does not belong to this worker any more: its lease ran out, or it was cancelled.
+
+    Sample: `{"reason": "LEASE_LOST", "domain": "vidence", "metadata": {}}`
+    """
+    REASON_WORKER_NOT_FOUND: _Reason.ValueType  # 49
+    """`NOT_FOUND`. No worker that is heard of has this id.
+
+    Sample: `{"reason": "WORKER_NOT_FOUND", "domain": "vidence", "metadata": {}}`
+    """
+    REASON_WORKER_LOST: _Reason.ValueType  # 50
+    """`UNAVAILABLE`. The worker that had the item fell silent, in the last attempt that there was.
+
+    Sample: `{"reason": "WORKER_LOST", "domain": "vidence", "metadata": {"attempts": "3"}}`
+    """
+    REASON_IDEMPOTENCY_CONFLICT: _Reason.ValueType  # 51
+    """`ALREADY_EXISTS`. The idempotency key was used for another request.
+
+    Sample: `{"reason": "IDEMPOTENCY_CONFLICT", "domain": "vidence", "metadata": {}}`
+    """
+    REASON_SESSION_NOT_FOUND: _Reason.ValueType  # 90
+    """`NOT_FOUND`. No capture session that is kept has this id.
+
+    Sample: `{"reason": "SESSION_NOT_FOUND", "domain": "vidence", "metadata": {}}`
+    """
+    REASON_SESSION_TOKEN_INVALID: _Reason.ValueType  # 91
+    """`PERMISSION_DENIED`. The token is not one of this session, or does not allow this.
+
+    Sample: `{"reason": "SESSION_TOKEN_INVALID", "domain": "vidence", "metadata": {}}`
+    """
+    REASON_SESSION_ENDED: _Reason.ValueType  # 92
+    """`FAILED_PRECONDITION`. The session is over: completed, failed, cancelled or expired.
+
+    Sample: `{"reason": "SESSION_ENDED", "domain": "vidence", "metadata": {"state": "EXPIRED"}}`
+    """
+    REASON_SESSION_LIMIT: _Reason.ValueType  # 93
+    """`RESOURCE_EXHAUSTED`. The service has as many live sessions as it may have. Retry after `RetryInfo.retry_delay`.
+
+    Sample: `{"reason": "SESSION_LIMIT", "domain": "vidence", "metadata": {"limit": "2000"}}`
+    """
+    REASON_FRAME_OUT_OF_ORDER: _Reason.ValueType  # 94
+    """`INVALID_ARGUMENT`. The number or the capture time of the frame is not after that of the frame before.
+
+    Sample: `{"reason": "FRAME_OUT_OF_ORDER", "domain": "vidence", "metadata": {"last": "17", "actual": "16"}}`
+    """
+    REASON_FRAME_REPEATED: _Reason.ValueType  # 95
+    """`INVALID_ARGUMENT`. The frame has the same bytes as one that came just before: no camera takes the same picture twice.
+
+    Sample: `{"reason": "FRAME_REPEATED", "domain": "vidence", "metadata": {}}`
+    """
+    REASON_FRAME_INVALID: _Reason.ValueType  # 96
+    """`INVALID_ARGUMENT`. The frame is none: its pixels are not as many as its size says, or it is no JPEG, PNG or WebP.
+
+    Sample: `{"reason": "FRAME_INVALID", "domain": "vidence", "metadata": {"expected": "921600", "actual": "921599"}}`
+    """
+    REASON_PUSHER_REPLACED: _Reason.ValueType  # 97
+    """`ABORTED`. Another call with the same token pushes the frames of this session now.
+
+    Sample: `{"reason": "PUSHER_REPLACED", "domain": "vidence", "metadata": {}}`
+    """
+    REASON_IMAGE_NOT_FOUND: _Reason.ValueType  # 98
+    """`NOT_FOUND`. No picture that is kept has this id.
+
+    Sample: `{"reason": "IMAGE_NOT_FOUND", "domain": "vidence", "metadata": {}}`
+    """
+    REASON_TRANSITION_REFUSED: _Reason.ValueType  # 99
+    """`FAILED_PRECONDITION`. The state machine of the session does not allow this now.
+
+    Sample: `{"reason": "TRANSITION_REFUSED", "domain": "vidence", "metadata": {"state": "SEARCHING", "trigger": "confirm"}}`
+    """
+    REASON_LANGUAGE_UNKNOWN: _Reason.ValueType  # 100
+    """`INVALID_ARGUMENT`. There is no guidance in this language.
+
+    Sample: `{"reason": "LANGUAGE_UNKNOWN", "domain": "vidence", "metadata": {"known": "en, es, fil"}}`
+    """
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """The `reason` of every `google.rpc.ErrorInfo` that this suite sends, without the prefix `REASON_`; its `domain` is
@@ -398,5 +518,125 @@ REASON_STORAGE_FAILED: Reason.ValueType  # 36
 `RetryInfo.retry_delay`.
 
 Sample: `{"reason": "STORAGE_FAILED", "domain": "vidence", "metadata": {}}`
+"""
+REASON_BLOB_NOT_FOUND: Reason.ValueType  # 37
+"""`NOT_FOUND`. The image or other bytes are unknown, deleted or expired.
+
+Sample: `{"reason": "BLOB_NOT_FOUND", "domain": "vidence", "metadata": {}}`
+"""
+REASON_BATCH_NOT_FOUND: Reason.ValueType  # 40
+"""`NOT_FOUND`. No batch that is kept has this id.
+
+Sample: `{"reason": "BATCH_NOT_FOUND", "domain": "vidence", "metadata": {}}`
+"""
+REASON_BATCH_TOO_MANY_IMAGES: Reason.ValueType  # 41
+"""`INVALID_ARGUMENT`. The batch has more images than the limit. Nothing was read.
+
+Sample: `{"reason": "BATCH_TOO_MANY_IMAGES", "domain": "vidence", "metadata": {"limit": "1000", "actual": "1001"}}`
+"""
+REASON_BATCH_TOO_LARGE: Reason.ValueType  # 42
+"""`INVALID_ARGUMENT`. The images of the batch have more bytes together than the limit. Nothing was read.
+
+Sample: `{"reason": "BATCH_TOO_LARGE", "domain": "vidence", "metadata": {"limit": "536870912", "actual": "536870913"}}`
+"""
+REASON_BATCH_WRONG_STATE: Reason.ValueType  # 43
+"""`FAILED_PRECONDITION`. The batch is in a state that does not allow this.
+
+Sample: `{"reason": "BATCH_WRONG_STATE", "domain": "vidence", "metadata": {"state": "RUNNING"}}`
+"""
+REASON_BATCH_ITEM_CONFLICT: Reason.ValueType  # 44
+"""`ALREADY_EXISTS`. The place in the batch is taken by another image.
+
+Sample: `{"reason": "BATCH_ITEM_CONFLICT", "domain": "vidence", "metadata": {"index": "7"}}`
+"""
+REASON_BATCH_EMPTY: Reason.ValueType  # 45
+"""`FAILED_PRECONDITION`. The batch has no item to work at.
+
+Sample: `{"reason": "BATCH_EMPTY", "domain": "vidence", "metadata": {}}`
+"""
+REASON_BATCH_ITEM_NOT_FOUND: Reason.ValueType  # 46
+"""`NOT_FOUND`. The batch has no such item, or none that could be read again.
+
+Sample: `{"reason": "BATCH_ITEM_NOT_FOUND", "domain": "vidence", "metadata": {"index": "7"}}`
+"""
+REASON_JOB_NOT_FOUND: Reason.ValueType  # 47
+"""`NOT_FOUND`. No job that is kept has this id.
+
+Sample: `{"reason": "JOB_NOT_FOUND", "domain": "vidence", "metadata": {}}`
+"""
+REASON_LEASE_LOST: Reason.ValueType  # 48
+"""`ABORTED`. The item does not belong to this worker any more: its lease ran out, or it was cancelled.
+
+Sample: `{"reason": "LEASE_LOST", "domain": "vidence", "metadata": {}}`
+"""
+REASON_WORKER_NOT_FOUND: Reason.ValueType  # 49
+"""`NOT_FOUND`. No worker that is heard of has this id.
+
+Sample: `{"reason": "WORKER_NOT_FOUND", "domain": "vidence", "metadata": {}}`
+"""
+REASON_WORKER_LOST: Reason.ValueType  # 50
+"""`UNAVAILABLE`. The worker that had the item fell silent, in the last attempt that there was.
+
+Sample: `{"reason": "WORKER_LOST", "domain": "vidence", "metadata": {"attempts": "3"}}`
+"""
+REASON_IDEMPOTENCY_CONFLICT: Reason.ValueType  # 51
+"""`ALREADY_EXISTS`. The idempotency key was used for another request.
+
+Sample: `{"reason": "IDEMPOTENCY_CONFLICT", "domain": "vidence", "metadata": {}}`
+"""
+REASON_SESSION_NOT_FOUND: Reason.ValueType  # 90
+"""`NOT_FOUND`. No capture session that is kept has this id.
+
+Sample: `{"reason": "SESSION_NOT_FOUND", "domain": "vidence", "metadata": {}}`
+"""
+REASON_SESSION_TOKEN_INVALID: Reason.ValueType  # 91
+"""`PERMISSION_DENIED`. The token is not one of this session, or does not allow this.
+
+Sample: `{"reason": "SESSION_TOKEN_INVALID", "domain": "vidence", "metadata": {}}`
+"""
+REASON_SESSION_ENDED: Reason.ValueType  # 92
+"""`FAILED_PRECONDITION`. The session is over: completed, failed, cancelled or expired.
+
+Sample: `{"reason": "SESSION_ENDED", "domain": "vidence", "metadata": {"state": "EXPIRED"}}`
+"""
+REASON_SESSION_LIMIT: Reason.ValueType  # 93
+"""`RESOURCE_EXHAUSTED`. The service has as many live sessions as it may have. Retry after `RetryInfo.retry_delay`.
+
+Sample: `{"reason": "SESSION_LIMIT", "domain": "vidence", "metadata": {"limit": "2000"}}`
+"""
+REASON_FRAME_OUT_OF_ORDER: Reason.ValueType  # 94
+"""`INVALID_ARGUMENT`. The number or the capture time of the frame is not after that of the frame before.
+
+Sample: `{"reason": "FRAME_OUT_OF_ORDER", "domain": "vidence", "metadata": {"last": "17", "actual": "16"}}`
+"""
+REASON_FRAME_REPEATED: Reason.ValueType  # 95
+"""`INVALID_ARGUMENT`. The frame has the same bytes as one that came just before: no camera takes the same picture twice.
+
+Sample: `{"reason": "FRAME_REPEATED", "domain": "vidence", "metadata": {}}`
+"""
+REASON_FRAME_INVALID: Reason.ValueType  # 96
+"""`INVALID_ARGUMENT`. The frame is none: its pixels are not as many as its size says, or it is no JPEG, PNG or WebP.
+
+Sample: `{"reason": "FRAME_INVALID", "domain": "vidence", "metadata": {"expected": "921600", "actual": "921599"}}`
+"""
+REASON_PUSHER_REPLACED: Reason.ValueType  # 97
+"""`ABORTED`. Another call with the same token pushes the frames of this session now.
+
+Sample: `{"reason": "PUSHER_REPLACED", "domain": "vidence", "metadata": {}}`
+"""
+REASON_IMAGE_NOT_FOUND: Reason.ValueType  # 98
+"""`NOT_FOUND`. No picture that is kept has this id.
+
+Sample: `{"reason": "IMAGE_NOT_FOUND", "domain": "vidence", "metadata": {}}`
+"""
+REASON_TRANSITION_REFUSED: Reason.ValueType  # 99
+"""`FAILED_PRECONDITION`. The state machine of the session does not allow this now.
+
+Sample: `{"reason": "TRANSITION_REFUSED", "domain": "vidence", "metadata": {"state": "SEARCHING", "trigger": "confirm"}}`
+"""
+REASON_LANGUAGE_UNKNOWN: Reason.ValueType  # 100
+"""`INVALID_ARGUMENT`. There is no guidance in this language.
+
+Sample: `{"reason": "LANGUAGE_UNKNOWN", "domain": "vidence", "metadata": {"known": "en, es, fil"}}`
 """
 Global___Reason: _TypeAlias = Reason  # noqa: Y015
