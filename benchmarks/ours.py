@@ -18,7 +18,7 @@ from vidence_server.extraction.settings import ExtractionSettings
 from vidence_server.inference.engine import Engine, EngineSettings
 from vidence_server.runtime.logs import configure_logs
 from vidence_server.runtime.settings import LogSettings
-from vidence_server.suite import load_sessions
+from vidence_server.suite.models import load_sessions
 from vidence_server.suite_settings import InferenceSettings
 
 

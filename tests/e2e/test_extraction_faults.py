@@ -27,7 +27,7 @@ from vidence_server.extraction.domain.events import ExtractionComplete, Extracti
 from vidence_server.extraction.service import ExtractionRequest
 from vidence_server.extraction.settings import ExtractionSettings
 from vidence_server.inference.engine import Engine, EngineSettings, EngineStatistics
-from vidence_server.suite import load_sessions
+from vidence_server.suite.models import load_sessions
 from vidence_server.suite_settings import InferenceSettings
 
 LINES = 48

@@ -1,0 +1,30 @@
+"""Opens the models that services ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import structlog
+
+from vidence_server.inference.registry import ModelOverride, load_registry
+from vidence_server.inference.session import ModelSession, SessionSettings, open_session
+from vidence_server.inference.store import ModelStore, default_folder
+from vidence_server.suite_settings import InferenceSettings
+
+
+def load_sessions(settings: InferenceSettings, models: Iterable[str]) -> Mapping[str, ModelSession]:
+    """Opens models by registry name; takes a second or so, not for the event loop.
+
+    Raises:
+        DomainError: MODEL_MISSING, MODEL_CORRUPT, MODEL_UNKNOWN, CONFIGURATION_INVALID.
+    """
+    own = {
+        name: ModelOverride(sha256=override.sha256, path=override.path, url=override.url)
+        for name, override in settings.models.items()
+    }
+    registry = load_registry().with_overrides(own)
+    store = ModelStore(settings.models_dir or default_folder())
+    log = structlog.get_logger("vidence_server.inference")
+    session_settings = SessionSettings(providers=settings.providers)
+    specs = [registry[name] for name in models]
+    return {spec.name: open_session(spec, store.path(spec), session_settings, log) for spec in specs}

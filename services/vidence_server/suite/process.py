@@ -1,0 +1,53 @@
+"""What the services of a process share, and what they hand to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+
+from vidence_server.core.clock import Clock
+from vidence_server.core.ids import IdFactory
+from vidence_server.inference.engine import Engine
+from vidence_server.inference.session import ModelSession
+from vidence_server.runtime.bus_client import BusClient
+from vidence_server.runtime.metrics import Metrics
+from vidence_server.runtime.server import RpcServer
+from vidence_server.storage.relay import EventSink
+from vidence_server.suite_settings import SuiteSettings
+
+
+@dataclass(slots=True)
+class Process:
+    """One process of the suite while it opens: services add themselves to it one after another."""
+
+    settings: SuiteSettings
+    server: RpcServer
+    metrics: Metrics
+    clock: Clock
+    ids: IdFactory
+    stack: AsyncExitStack
+    """Ends what services opened, the last first."""
+    sessions: Mapping[str, ModelSession]
+    """The models of all services, by name."""
+    engine: Engine | None
+    """None where no service runs models."""
+    bus: EventSink | None = None
+    """Set by the event service where it is in this process; others ask `bus_for_others`."""
+    light_services: list[str] = field(default_factory=list)
+    """Full names of the gRPC services that need no models."""
+    model_services: list[str] = field(default_factory=list)
+    """Full names of those that are ready when every model has run."""
+
+    @property
+    def models(self) -> Engine:
+        """The engine, for services that run models."""
+        if self.engine is None:
+            raise RuntimeError("a service that runs models names them in `models`")
+        return self.engine
+
+    async def bus_for_others(self) -> EventSink:
+        """Where domain events go: the bus of this process, or a client of the one elsewhere."""
+        if self.bus is None:
+            self.bus = await self.stack.enter_async_context(BusClient(self.settings.bus.address))
+        return self.bus
