@@ -1,0 +1,8 @@
+import { defineConfig } from "vitest/config";
+
+import { resolution } from "./resolution";
+
+export default defineConfig({
+  resolve: resolution,
+  test: { include: ["client/src/**/*.test.ts", "app/src/**/*.test.{ts,tsx}"], environment: "jsdom" },
+});
