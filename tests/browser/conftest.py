@@ -1,0 +1,56 @@
+"""A real browser in front of the pages, a real Envoy and a real suite."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from browser_page import WEB, watch_for_errors
+from e2e.bridge_door import Door
+from e2e_suite import LiveSuite, start_suite, stop_suite
+
+
+@pytest.fixture(scope="session")
+def suite() -> Iterator[LiveSuite]:
+    live = start_suite()
+    yield live
+    stop_suite(live)
+
+
+@pytest.fixture(scope="session")
+def door(suite: LiveSuite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+    """The suite behind the bridge and Envoy, with the built pages."""
+    opened = Door(tmp_path_factory.mktemp("door"), suite.address, BRIDGE__PAGES_DIR=str(WEB / "app" / "dist"))
+    try:
+        opened.start()
+        yield opened
+    finally:
+        opened.close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, with a camera that shows a moving pattern."""
+    executable = shutil.which("chromium")
+    assert executable is not None, "Chromium is not installed: `make test` installs it"
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(
+            executable_path=executable,
+            # The sandbox needs rights that root in a container has not; the pages are our own.
+            args=["--no-sandbox", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"],
+        )
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(browser: Browser, door: Door) -> Iterator[Page]:
+    """A page of its own; the test fails where it logs an error or breaks its Content-Security-Policy."""
+    context = browser.new_context(base_url=door.url, locale="en-GB", viewport={"width": 1280, "height": 800})
+    opened = context.new_page()
+    with watch_for_errors(opened):
+        yield opened
+    context.close()
