@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from platformdirs import user_data_path
-from pydantic import Field
+from pydantic import Field, SecretStr
 
+from vidence_server.batch.settings import BatchSettings
+from vidence_server.bridge.settings import BridgeSettings
 from vidence_server.event.settings import EventSettings
 from vidence_server.extraction.settings import ExtractionSettings
+from vidence_server.face.settings import FaceSettings
 from vidence_server.runtime.settings import (
     LogSettings,
     MetricsSettings,
@@ -18,6 +21,8 @@ from vidence_server.runtime.settings import (
     ServerSettings,
     load_settings,
 )
+from vidence_server.storage.backend import PoolLimits
+from vidence_server.storage.location import StateLocation
 
 DATA_DIR_VARIABLE = "VIDENCE_DATA_DIR"
 """Where the data are, unless the settings say it."""
@@ -50,10 +55,34 @@ class StorageSettings(Section):
         None, description=f"Folder of the files; unset: ${DATA_DIR_VARIABLE}, else the user's data folder."
     )
 
+    database_url: SecretStr | None = Field(
+        None,
+        description="PostgreSQL for all services, `postgresql+asyncpg://user@host:port/database`; "
+        "unset: SQLite files.",
+    )
+    database_urls: dict[str, SecretStr] = Field({}, description="The same for single services, by name.")
+    database_password_file: Path | None = Field(
+        None, description="File of the password, read at each connection."
+    )
+    database_connections: int = Field(
+        8, ge=2, description="Connections per service at most; one more listens."
+    )
+
     @property
     def folder(self) -> Path:
         """Where the files are."""
         return self.data_dir or user_data_path("vidence")
+
+    @property
+    def location(self) -> StateLocation:
+        """Which database each service opens."""
+        return StateLocation(
+            self.folder,
+            url=self.database_url.get_secret_value() if self.database_url else "",
+            urls={name: url.get_secret_value() for name, url in self.database_urls.items()},
+            password_file=self.database_password_file,
+            limits=PoolLimits(size=self.database_connections),
+        )
 
 
 class BusSettings(Section):
@@ -73,6 +102,9 @@ class SuiteSettings(Section):
     inference: InferenceSettings = InferenceSettings()
     event: EventSettings = EventSettings()
     extraction: ExtractionSettings = ExtractionSettings()
+    batch: BatchSettings = BatchSettings()
+    face: FaceSettings = FaceSettings()
+    bridge: BridgeSettings = BridgeSettings()
 
 
 def load_suite_settings(

@@ -29,6 +29,7 @@ from vidence_server.extraction.app import open_records
 from vidence_server.extraction.domain.runs import EndedRun, RunState, StartedRun
 from vidence_server.extraction.settings import ExtractionSettings
 from vidence_server.runtime.bus_client import BusClient
+from vidence_server.storage.location import StateLocation
 
 LINES = 48
 RESPONSE = extraction_pb.ExtractDocumentResponse
@@ -195,7 +196,7 @@ async def test_events_of_a_time_without_a_bus_arrive_when_it_comes(tmp_path: Pat
     async with (
         BusClient(socket) as bus,
         open_records(
-            ExtractionSettings(), tmp_path / "extraction", bus, clock=clock, random=random
+            ExtractionSettings(), StateLocation(tmp_path / "extraction"), bus, clock=clock, random=random
         ) as records,
     ):
         for number in range(20):

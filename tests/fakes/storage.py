@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from fakes.postgres import Home
 from vidence_server.core.errors import DomainError, Reason
-from vidence_server.storage.database import Database, sqlite_url
+from vidence_server.storage.database import Database
 from vidence_server.storage.outbox import Outbox, OutboxEvent
 
 NOW = datetime(2026, 5, 4, 12, 30, 15, 250_000, UTC)
@@ -77,10 +78,10 @@ class FakeBus:
 
 
 @asynccontextmanager
-async def outbox_in(folder: Path) -> AsyncIterator[tuple[Database, Outbox]]:
-    """A database with nothing in it but an outbox and the tables of extraction."""
-    path = folder / "service.db"
-    async with Database(sqlite_url(path), migrations=EXTRACTION_MIGRATIONS) as database:
+async def outbox_in(home: Home | Path) -> AsyncIterator[tuple[Database, Outbox]]:
+    """A database with nothing in it but an outbox and the tables of extraction; a folder is one of SQLite."""
+    where = home if isinstance(home, Home) else Home(home)
+    async with where.database(EXTRACTION_MIGRATIONS) as database:
         yield database, Outbox(database)
 
 

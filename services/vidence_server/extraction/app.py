@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
+from importlib.metadata import version
 from pathlib import Path
 
 import cv2
@@ -14,6 +15,8 @@ from vidence.extraction.v1 import extraction_service_pb2_grpc as pb_grpc
 from vidence_server.core.clock import Clock
 from vidence_server.core.ids import IdFactory
 from vidence_server.extraction import convert
+from vidence_server.extraction.catalogues import CardCatalogues
+from vidence_server.extraction.domain.provenance import Maker
 from vidence_server.extraction.recording import NoRecorder, RunRecorder
 from vidence_server.extraction.service import ExtractionService
 from vidence_server.extraction.servicer import SERVICE_NAME, ExtractionServicer
@@ -22,7 +25,7 @@ from vidence_server.extraction.store import RunStore, RunStoreSettings
 from vidence_server.inference.engine import Engine
 from vidence_server.inference.session import ModelSession
 from vidence_server.runtime.server import RpcServer
-from vidence_server.storage.database import Database, sqlite_url
+from vidence_server.storage.location import StateLocation
 from vidence_server.storage.outbox import Outbox
 from vidence_server.storage.relay import EventSink, Relay
 from vidence_server.vision.decode import ImageDecoder, ImageLimits
@@ -47,7 +50,7 @@ class Records:
 @asynccontextmanager
 async def open_records(
     settings: ExtractionSettings,
-    data_dir: Path,
+    location: StateLocation,
     bus: EventSink,
     *,
     clock: Clock,
@@ -57,7 +60,7 @@ async def open_records(
 
     Args:
         settings: `record_runs` is asked by the caller, who opens nothing where it is false.
-        data_dir: Holds `extraction.db`.
+        location: Of the database.
         bus: Where events go; it may be away at any time.
         clock: The service's time.
         random: Numbers in [0, 1), for jitter.
@@ -67,9 +70,7 @@ async def open_records(
     """
     kept = RunStoreSettings(retention=timedelta(days=settings.record_retention_days))
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(
-            Database(sqlite_url(data_dir / "extraction.db"), migrations=_MIGRATIONS)
-        )
+        database = await stack.enter_async_context(location.database("extraction", migrations=_MIGRATIONS))
         outbox = Outbox(database)
         relay = await stack.enter_async_context(Relay(outbox, bus, clock=clock, random=random))
         store = await stack.enter_async_context(
@@ -96,6 +97,9 @@ def build_service(
         clock: The service's time.
         ids: Names readings.
         recorder: Keeps a record of each reading; None: nobody does.
+
+    Raises:
+        DomainError: CONFIGURATION_INVALID, when a card catalogue is missing.
     """
     # The engine's workers are the threads that compute; OpenCV's own would fight with them for the cores.
     cv2.setNumThreads(1)
@@ -109,9 +113,22 @@ def build_service(
         decoder=ImageDecoder(limits),
         reader=TextReader(engine, profile, vocabulary),
         recorder=recorder or NoRecorder(),
+        catalogues=CardCatalogues(settings.card_catalogues, settings.card_catalogue),
+        maker=_maker(settings, profile, sessions),
         clock=clock,
         ids=ids,
     )
+
+
+def _maker(
+    settings: ExtractionSettings, profile: ReadingProfile, sessions: Mapping[str, ModelSession]
+) -> Maker:
+    """What readings are made by, for their provenance."""
+    values = {f"reading.{name}": str(value) for name, value in asdict(profile).items()}
+    values["max_image_pixels"] = str(settings.max_image_pixels)
+    values["pdf_dpi"] = str(settings.pdf_dpi)
+    models = {name: sessions[name].sha256 for name in MODELS if name in sessions}
+    return Maker(version=version("vidence"), models=models, configuration=values)
 
 
 def register(server: RpcServer, service: ExtractionService, clock: Clock) -> str:

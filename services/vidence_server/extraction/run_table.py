@@ -26,18 +26,22 @@ RUNS = Table(
     Column("field_count", Integer, nullable=False),
     Column("invalid_field_count", Integer, nullable=False),
     Column("reason", String(64), nullable=False),
+    Column("instance", String(64), nullable=False, server_default=""),
 )
-"""`document_type` and `reason` are empty, `end_time` and `total_ms` NULL, where there is none."""
+"""`document_type` and `reason` are empty, `end_time` and `total_ms` NULL, where there is none.
+
+`instance` is the opened database that the run was recorded with: `Database.instance`."""
 
 
 async def insert(
-    transaction: Transaction, *, started: Sequence[StartedRun], ended: Sequence[EndedRun]
+    transaction: Transaction, *, started: Sequence[StartedRun], ended: Sequence[EndedRun], instance: str
 ) -> None:
     """Adds runs that are open, and runs that were not in the table while they were.
 
     Replaces rows of the same ids: a write that seemed to fail may have come through.
     """
     rows = [*map(_started, started), *(_started(run.start) | _ended(run) for run in ended)]
+    rows = [{"instance": instance, **row} for row in rows]
     if rows:
         await transaction.execute(delete(RUNS).where(RUNS.c.id.in_([row["id"] for row in rows])))
         await transaction.execute(sqlalchemy.insert(RUNS), rows)
@@ -50,9 +54,19 @@ async def update_ended(transaction: Transaction, runs: Iterable[EndedRun]) -> No
         await transaction.execute(update(RUNS).where(RUNS.c.id == bindparam("run_id")), rows)
 
 
-async def select_open(transaction: Transaction, *, limit: int) -> list[StartedRun]:
-    """Runs that are open, the oldest first."""
-    wanted = select(RUNS).where(RUNS.c.state == RunState.STARTED.value).order_by(RUNS.c.start_time)
+async def select_instances(transaction: Transaction) -> set[str]:
+    """Those that have open runs."""
+    wanted = select(RUNS.c.instance).where(RUNS.c.state == RunState.STARTED.value).distinct()
+    return set((await transaction.execute(wanted)).scalars())
+
+
+async def select_open(transaction: Transaction, instances: Iterable[str], *, limit: int) -> list[StartedRun]:
+    """Runs of these instances that are open, the oldest first."""
+    wanted = (
+        select(RUNS)
+        .where(RUNS.c.state == RunState.STARTED.value, RUNS.c.instance.in_(list(instances)))
+        .order_by(RUNS.c.start_time)
+    )
     found = await transaction.execute(wanted.limit(limit))
     return [StartedRun(row.tenant, row.id, row.document_type, row.start_time) for row in found]
 

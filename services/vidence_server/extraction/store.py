@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 from types import TracebackType
 from typing import Self
@@ -31,6 +31,8 @@ class RunStoreSettings:
     """Age at which records are removed."""
     purge_period_s: float = 3600.0
     """How often that is looked at, s."""
+    interrupted_period_s: float = 60.0
+    """How often runs of dead processes are looked for, where several share the database, s."""
     queue_limit: int = 10_000
     """Records that may wait to be written; a run that begins while so many wait is not recorded."""
     retry_delay_s: float = 1.0
@@ -61,8 +63,9 @@ class RunStore:
     Promises: telling it takes no time. The end of a run and its event are one transaction, written within
     moments, in groups; a client may see the end of its reading just before. What was told when the context
     ends is written before it does. A run that a dead process left open becomes FAILED, and its event is
-    published, when the next process starts; a run that ended in the last moments of a killed process may be
-    among them, and one that also began in them may leave no record.
+    published, when the next process starts, or soon after where several share the database; a run that ended
+    in the last moments of a killed process may be among them, and one that also began in them may leave no
+    record.
 
     Overflow policy DROP_RUN: at `queue_limit` waiting records, runs that begin are not recorded at all; the
     ends of those that are recorded always find room, so at most `queue_limit` and one for each open run wait.
@@ -134,16 +137,19 @@ class RunStore:
         )
 
     async def __aenter__(self) -> Self:
-        """Ends the runs of a dead process, then begins to write.
+        """Ends the runs of a dead process, where that can only be the one before, then begins to write.
 
         Raises:
             DomainError: STORAGE_FULL, STORAGE_FAILED.
         """
-        await self._end_interrupted()
+        if not self._database.shared:
+            await self._end_interrupted()
         self._tasks = [
             asyncio.create_task(self._write(), name="writer of run records"),
             asyncio.create_task(self._purge(), name="retention of run records"),
         ]
+        if self._database.shared:  # others may be at work, and who is dead shows after a while only
+            self._tasks.append(asyncio.create_task(self._watch_others(), name="runs of dead processes"))
         return self
 
     async def __aexit__(
@@ -186,8 +192,9 @@ class RunStore:
         begun = [run for key, run in starts.items() if key not in ends]
         whole = [run for key, run in ends.items() if key in self._starts]
         rest = [run for key, run in ends.items() if key not in self._starts]
-        async with self._database.transaction() as transaction:
-            await run_table.insert(transaction, started=begun, ended=whole)
+        instance = self._database.instance
+        async with self._database.transaction(f"runs/{instance}") as transaction:
+            await run_table.insert(transaction, started=begun, ended=whole, instance=instance)
             await run_table.update_ended(transaction, rest)
             await self._outbox.add(transaction, *map(self._encode, ends.values()))
             transaction.after_commit(lambda: self._kept(starts, ends))
@@ -208,11 +215,27 @@ class RunStore:
         self._told.set()
         await asyncio.sleep(self._settings.retry_delay_s)
 
+    async def _watch_others(self) -> None:
+        while True:
+            try:
+                await self._end_interrupted()
+            except Exception as error:  # noqa: BLE001  # the next round tries again
+                self._log.warning("interrupted readings stay open", exc_info=error)
+            await asyncio.sleep(self._settings.interrupted_period_s)
+
     async def _end_interrupted(self) -> None:
+        async with self._database.exclusive("runs of dead processes"):
+            async with self._database.snapshot() as reading:
+                found = await run_table.select_instances(reading)
+            gone = await self._database.gone(found)
+            if gone:
+                await self._end_runs(gone)
+
+    async def _end_runs(self, instances: set[str]) -> None:
         count = 0
         while True:
             async with self._database.transaction() as transaction:
-                left = await run_table.select_open(transaction, limit=_BATCH)
+                left = await run_table.select_open(transaction, instances, limit=_BATCH)
                 runs = [interrupted(run, self._clock.now()) for run in left]
                 await run_table.update_ended(transaction, runs)
                 await self._outbox.add(transaction, *map(self._encode, runs))
@@ -226,11 +249,15 @@ class RunStore:
         while True:
             before = self._clock.now() - self._settings.retention
             try:
-                removed = _BATCH
-                while removed == _BATCH:
-                    async with self._database.transaction() as transaction:
-                        removed = await run_table.delete_before(transaction, before, limit=_BATCH)
-                        await self._outbox.forget_refused(transaction, before)
+                async with self._database.exclusive("retention of run records"):
+                    await self._remove_before(before)
             except Exception as error:  # noqa: BLE001  # the next round tries again
                 self._log.warning("old run records stay", exc_info=error)
             await asyncio.sleep(self._settings.purge_period_s)
+
+    async def _remove_before(self, before: datetime) -> None:
+        removed = _BATCH
+        while removed == _BATCH:
+            async with self._database.transaction() as transaction:
+                removed = await run_table.delete_before(transaction, before, limit=_BATCH)
+                await self._outbox.forget_refused(transaction, before)

@@ -35,6 +35,12 @@ async def serve_until_signal(
     await server.stop(0)
 
 
+async def until_signal() -> None:
+    """Returns at the first SIGTERM or SIGINT; for processes that serve nothing. Runs in the main thread."""
+    with _signals() as received:
+        await received.get()
+
+
 @contextmanager
 def _signals() -> Iterator[asyncio.Queue[signal.Signals]]:
     """The signals that ask the process to stop, as they come; two are enough, further ones are dropped."""

@@ -60,6 +60,10 @@ class ServiceLogsStatistics:
     subscribers: int
 
 
+def _topic(name: LogName) -> str:
+    return f"log/{name.tenant}/{name.key}"
+
+
 class ServiceLogs:
     """All logs of a service; watchers are served within its context.
 
@@ -129,6 +133,7 @@ class ServiceLogs:
         if rows:
             await log_table.insert_entries(transaction, head.id, rows)
         await log_table.update_head(transaction, head)
+        transaction.announce(_topic(name))
         transaction.after_commit(lambda: self._committed(name, head, rows))
         return places
 
@@ -142,6 +147,7 @@ class ServiceLogs:
             return
         head = replace(head, oldest=last)
         await log_table.update_head(transaction, head)
+        transaction.announce(_topic(name))
         transaction.after_commit(lambda: self._committed(name, head, ()))
 
     async def delete(self, transaction: Transaction, name: LogName) -> None:
@@ -149,6 +155,7 @@ class ServiceLogs:
         head = await log_table.select_head(transaction, *name, lock=True)
         if head is not None:
             await log_table.delete_log(transaction, head.id)
+            transaction.announce(_topic(name))
         transaction.after_commit(lambda: self._deleted(name))
 
     def of(self, name: LogName) -> Subscribable:
@@ -198,6 +205,8 @@ class ServiceLogs:
                 log = StoredLog(self._database, name.tenant, name.key, head, self._key_of)
                 watched = await _Watched.open(log, self._ring, self._clock)
                 self._watched[name] = watched
+                # Other processes append too, where the database has any.
+                watched.at_close(self._database.listen(_topic(name), watched.look))
                 # What was committed between the reading of the head and this line.
                 watched.look()
             watched.subscribers += 1
@@ -269,6 +278,10 @@ class _Watched:
         stack = AsyncExitStack()
         broadcast = await stack.enter_async_context(Broadcast(log, ring, clock))
         return cls(log, broadcast, stack)
+
+    def at_close(self, call: Callable[[], None]) -> None:
+        """Calls back when it is closed."""
+        self._stack.callback(call)
 
     async def close(self) -> None:
         """Ends what runs."""

@@ -1,217 +1,328 @@
-"""The database of a service: opened, migrated and locked for as long as the service runs."""
+"""The database of a service: opened, migrated and kept for as long as the service runs."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
+from random import random as any_random
 from types import TracebackType
-from typing import Any, Self
+from typing import Self, TypeVar
+from uuid import uuid4
 
-from sqlalchemy import (
-    URL,
-    Connection,
-    CursorResult,
-    Engine,
-    Executable,
-    NullPool,
-    create_engine,
-    event,
-    make_url,
-)
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.pool import QueuePool
 
 from vidence_server.core.errors import DomainError, Reason
-from vidence_server.core.file_lock import FileLock
-from vidence_server.storage.failures import domain_failures
-from vidence_server.storage.migration import upgrade
+from vidence_server.storage import postgresql, sqlite
+from vidence_server.storage.backend import Backend, Lease, PoolLimits, to_its_end
+from vidence_server.storage.connector import PostgresAddress
+from vidence_server.storage.failures import ChangeConflictError, ConnectionLostError, domain_failures
+from vidence_server.storage.sqlite import sqlite_url
+from vidence_server.storage.transaction import Transaction
 
-_DRIVER = "sqlite+aiosqlite"
-_BEGIN = "vidence_begin"  # option of a connection: how its transactions begin
-_WRITING = "BEGIN IMMEDIATE"
-_POOL_SIZE = 4
-_OPTIONS: Mapping[str, Any] = {
-    "hide_parameters": True,  # values stay out of messages
-    # The driver begins no transactions by itself, so that those of `_begin` hold for DDL too.
-    "connect_args": {"isolation_level": None},
-}
+__all__ = ["Database", "DatabaseStatistics", "Lease", "PoolLimits", "Transaction", "sqlite_url"]
 
-
-def sqlite_url(path: Path) -> URL:
-    """The URL of a SQLite file."""
-    return URL.create(_DRIVER, database=str(path.absolute()))
+_Result = TypeVar("_Result")
+_LIMITS = PoolLimits()
+_ATTEMPTS = 6
+_FIRST_DELAY_S = 0.01
 
 
-class Transaction:
-    """Changes that are all kept or all forgotten."""
+@dataclass(frozen=True, slots=True)
+class DatabaseStatistics:
+    """How a database is used. Counters start with the process."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
-        self._after_commit: list[Callable[[], None]] = []
-
-    async def execute(self, statement: Executable, rows: Any = None) -> CursorResult[*tuple[Any, ...]]:
-        """Runs a SQLAlchemy Core statement; with `rows`, a list of mappings, once per row.
-
-        Raises:
-            DomainError: STORAGE_FULL, STORAGE_FAILED.
-            IntegrityError: A constraint does not allow it.
-        """
-        with domain_failures():
-            return await self._connection.execute(statement, rows)
-
-    def after_commit(self, call: Callable[[], None]) -> None:
-        """Calls back on the loop once the changes are kept; not at all where they are not."""
-        self._after_commit.append(call)
-
-    async def commit(self) -> None:
-        """Keeps the changes; for `Database.transaction`, which is the only one to call it."""
-        with domain_failures():
-            await self._connection.commit()
-        for call in self._after_commit:
-            call()
+    connections: int
+    """Connections that are open."""
+    in_use: int
+    """Those of them that transactions and snapshots have."""
+    waiting: int
+    """Transactions and snapshots that wait for their turn or a connection."""
+    committed: int
+    """Transactions that were kept."""
+    conflicts: int
+    """Transactions that were taken back because another came first."""
+    connected: bool
+    """Whether the connection that listens and holds leases stands; always for SQLite."""
+    lost: int
+    """How often it was lost."""
+    leases: int
+    """Leases that this process holds."""
 
 
 class Database:
     """One service's database, from the beginning of its context to the end.
 
-    A SQLite file has one owner: the process whose `Database` is open. It is written in WAL mode with
-    `synchronous=NORMAL`: what is committed survives the death of the process; a power cut may take back the
-    last commits, each as a whole.
+    The same promises for a SQLite file and for a schema of PostgreSQL; `Database.shared` tells whether other
+    processes may work on the same data. A SQLite file has one owner: the process whose `Database` is open.
     """
 
-    def __init__(self, url: URL | str, *, migrations: Path, busy_timeout_s: float = 5.0) -> None:
+    def __init__(
+        self,
+        url: URL | str,
+        *,
+        migrations: Path,
+        schema: str = "vidence",
+        password_file: Path | None = None,
+        limits: PoolLimits = _LIMITS,
+        busy_timeout_s: float = 5.0,
+        patience_s: float = 30.0,
+        grace_s: float = 15.0,
+        random: Callable[[], float] = any_random,
+    ) -> None:
         """A database that is not opened yet.
 
         Args:
-            url: From `sqlite_url`; others follow, the statements being portable.
+            url: From `sqlite_url`, or `postgresql+asyncpg://user@host:port/database`.
             migrations: Folder of the service's Alembic revisions.
-            busy_timeout_s: How long to wait for another program (a backup) that locks the file, s.
+            schema: PostgreSQL: schema of the service, made where it is missing. SQLite: not used.
+            password_file: PostgreSQL: file of the password, read at each connection.
+            limits: PostgreSQL: of the pool.
+            busy_timeout_s: SQLite: how long to wait for another program (a backup) that locks the file, s.
+            patience_s: PostgreSQL: how long opening waits for a server that is not there yet, s.
+            grace_s: PostgreSQL: how long an instance must be missed until `gone` names it, s.
+            random: Gives numbers in [0, 1), for jitter.
 
         Raises:
-            DomainError: CONFIGURATION_INVALID where the URL is not one of SQLite.
+            DomainError: CONFIGURATION_INVALID where the URL is of neither kind.
         """
-        parsed = make_url(url)
-        if parsed.drivername != _DRIVER or not parsed.database:
-            raise DomainError(Reason.CONFIGURATION_INVALID, "The database must be a SQLite file.")
-        self.path = Path(parsed.database)
-        self._url = parsed
-        self._migrations = migrations
-        self._busy_timeout_ms = round(busy_timeout_s * 1000)
+        self.instance = uuid4().hex
+        """Names this opened database among all that ever were."""
+        self._random = random
+        parsed = _parsed(url)
+        self.path = Path(parsed.database or "")
+        """SQLite: the file."""
+        self._backend: Backend
+        if parsed.drivername == sqlite.DRIVER:
+            self._backend = sqlite.SqliteBackend(parsed, migrations=migrations, busy_timeout_s=busy_timeout_s)
+        else:
+            self._backend = postgresql.PostgresBackend(
+                PostgresAddress(parsed, schema, password_file),
+                migrations=migrations,
+                limits=limits,
+                patience_s=patience_s,
+                grace_s=grace_s,
+                instance=self.instance,
+                random=random,
+            )
         self._stack = AsyncExitStack()
         self._engine: AsyncEngine | None = None
-        # SQLite has one writer at a time. Waiting here is fair and takes no thread.
-        self._writing = asyncio.Lock()
+        self._waiting = 0
+        self._committed = 0
+        self._conflicts = 0
+
+    @property
+    def shared(self) -> bool:
+        """Whether other processes may work on the same data."""
+        return self._backend.shared
 
     async def __aenter__(self) -> Self:
-        """Locks and migrates the file, then opens it.
+        """Locks (SQLite) and migrates the database, then opens it.
 
         Raises:
-            DomainError: DATABASE_IN_USE, DATABASE_INCOMPATIBLE, STORAGE_FULL, STORAGE_FAILED.
+            DomainError: DATABASE_IN_USE, DATABASE_INCOMPATIBLE, CONFIGURATION_INVALID, STORAGE_FULL,
+                STORAGE_FAILED.
         """
         async with AsyncExitStack() as stack:
-            stack.push(await asyncio.to_thread(_locked, self.path))
-            await asyncio.to_thread(self._migrate)
-            engine = await asyncio.to_thread(create_async_engine, self._url, pool_size=_POOL_SIZE, **_OPTIONS)
-            stack.push_async_callback(engine.dispose)
-            self._listen(engine.sync_engine)
-            self._engine = engine
+            self._engine = await self._backend.open(stack)
             self._stack = stack.pop_all()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Closes the file and gives it free."""
+        """Closes the database and gives it free."""
         self._engine = None
         await self._stack.aclose()
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
+    async def transaction(self, scope: str | None = None) -> AsyncIterator[Transaction]:
         """Changes, committed when the block ends well and rolled back when it raises.
 
-        A commit that has begun is finished also when the task is cancelled meanwhile.
+        Transactions without a scope are as if one after another, also those of other processes. Those of
+        different scopes run beside each other where the database can; each must keep to its own rows. SQLite
+        has one writer, whatever the scope.
+
+        A commit that has begun is finished also when the task is cancelled meanwhile. Where the connection is
+        lost during the commit, it is not known whether the changes were kept: what is tried again must bear
+        that.
+
+        Args:
+            scope: What is changed: an id, say. Unset: everything.
 
         Raises:
-            DomainError: STORAGE_FULL, STORAGE_FAILED.
+            DomainError: STORAGE_FULL, STORAGE_FAILED; as `ChangeConflictError` where it may be tried again at
+                once, which `run` does by itself.
         """
-        async with self._writing, self._connection(_WRITING) as connection:
-            with domain_failures():
-                await connection.begin()
+        engine = self._opened()
+        async with AsyncExitStack() as stack:
+            with self._counted_waiting():
+                await stack.enter_async_context(self._backend.turn(scope))
+                connection = await _begun(
+                    engine, stack, lambda connection: self._backend.begin_writing(connection, scope)
+                )
             # Without a commit the connection rolls back when it is given back.
-            transaction = Transaction(connection)
-            yield transaction
-            await _to_its_end(transaction.commit())
+            transaction = Transaction(connection, self._backend)
+            try:
+                yield transaction
+                await to_its_end(transaction.commit())
+            except ChangeConflictError:
+                self._conflicts += 1
+                raise
+            self._committed += 1
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Transaction]:
-        """Reads one state of the database, while others write; what is changed inside is forgotten.
+        """Reads one state of the database, while others write.
+
+        What is changed inside is forgotten by SQLite and refused by PostgreSQL.
 
         Raises:
             DomainError: STORAGE_FAILED.
         """
-        async with self._connection("BEGIN") as connection:
-            with domain_failures():
-                await connection.begin()
-            yield Transaction(connection)
+        engine = self._opened()
+        async with AsyncExitStack() as stack:
+            with self._counted_waiting():
+                connection = await _begun(engine, stack, self._backend.begin_reading)
+            yield Transaction(connection, self._backend)
+
+    async def run(
+        self, work: Callable[[Transaction], Awaitable[_Result]], *, scope: str | None = None
+    ) -> _Result:
+        """Runs `work` in a transaction, again and again where another change came first, six times at most.
+
+        Waits 0.01 s at most before the second attempt, twice as long before each further one, with full
+        jitter. A lost connection is not tried again: whether the changes were kept may be unknown.
+
+        Args:
+            work: Changes the database and nothing else; may be called more than once.
+            scope: As for `transaction`.
+
+        Raises:
+            DomainError: STORAGE_FULL, STORAGE_FAILED, and what `work` raises.
+        """
+        for attempt in count():
+            try:
+                async with self.transaction(scope) as transaction:
+                    result = await work(transaction)
+            except ChangeConflictError:
+                if attempt == _ATTEMPTS - 1:
+                    raise
+                await asyncio.sleep(self._random() * _FIRST_DELAY_S * 2**attempt)
+            else:
+                return result
+        raise AssertionError("unreachable")
 
     @asynccontextmanager
-    async def _connection(self, begin: str) -> AsyncIterator[AsyncConnection]:
+    async def exclusive(self, name: str) -> AsyncIterator[Lease]:
+        """Waits for the right to be the only one, in all processes, that runs a block of this name.
+
+        Given back at the end of the block, and by the server when this process dies. With PostgreSQL it can
+        be lost before: call `Lease.check` before each step, and take only steps that do no harm when a
+        process that has lost it, and does not know yet, takes one more.
+
+        Raises:
+            DomainError: STORAGE_FAILED.
+        """
+        self._opened()
+        async with self._backend.exclusive(name) as lease:
+            yield lease
+
+    def listen(self, topic: str, call: Callable[[], None]) -> Callable[[], None]:
+        """Calls back on the loop after each transaction of another process that announced the topic.
+
+        Also when some announcements may have been missed: the call is a reason to look, not news. Never for
+        SQLite, which has no other process. Gives what ends it.
+        """
+        return self._backend.listen(topic, call)
+
+    async def gone(self, instances: Collection[str]) -> set[str]:
+        """Those of the instances (`Database.instance`) whose database is not open any more.
+
+        SQLite: at once. PostgreSQL: waits `grace_s` where some are missed, because one may only have lost its
+        connection for a moment.
+
+        Raises:
+            DomainError: STORAGE_FAILED.
+        """
+        others = {name for name in instances if name != self.instance}
+        return await self._backend.gone(self._opened(), others) if others else set()
+
+    def statistics(self) -> DatabaseStatistics:
+        """The numbers as they are now."""
+        pool = None if self._engine is None else self._engine.pool
+        backend = self._backend.statistics()
+        in_use = pool.checkedout() if isinstance(pool, QueuePool) else 0
+        return DatabaseStatistics(
+            connections=in_use + (pool.checkedin() if isinstance(pool, QueuePool) else 0),
+            in_use=in_use,
+            waiting=self._waiting,
+            committed=self._committed,
+            conflicts=self._conflicts,
+            connected=backend.connected,
+            lost=backend.lost,
+            leases=backend.leases,
+        )
+
+    def _opened(self) -> AsyncEngine:
         if self._engine is None:
             raise RuntimeError("the database is used inside its context only")
-        async with AsyncExitStack() as stack:
-            with domain_failures():
-                connection = await stack.enter_async_context(self._engine.connect())
-                await connection.execution_options(**{_BEGIN: begin})
-            yield connection
+        return self._engine
 
-    def _migrate(self) -> None:
-        """Works on the thread that calls: Alembic reads files and knows no event loop."""
-        engine = create_engine(self._url.set(drivername="sqlite"), poolclass=NullPool, **_OPTIONS)
-        self._listen(engine)
-        with domain_failures(), engine.connect() as connection:
-            connection.execution_options(**{_BEGIN: _WRITING})
-            upgrade(connection, self._migrations)
-            connection.commit()
-
-    def _listen(self, engine: Engine) -> None:
-        event.listen(engine, "connect", self._prepare)
-        event.listen(engine, "begin", _begin)
-
-    def _prepare(self, connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-        cursor = connection.cursor()
-        for pragma in (
-            f"busy_timeout={self._busy_timeout_ms}",
-            "journal_mode=WAL",
-            "synchronous=NORMAL",
-            "foreign_keys=ON",
-        ):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
+    @contextmanager
+    def _counted_waiting(self) -> Iterator[None]:
+        self._waiting += 1
+        try:
+            yield
+        finally:
+            self._waiting -= 1
 
 
-def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
+async def _begun(
+    engine: AsyncEngine, stack: AsyncExitStack, begin: Callable[[AsyncConnection], Awaitable[None]]
+) -> AsyncConnection:
+    """A connection on which a transaction has begun; given back by the stack, which rolls back.
+
+    A connection of the pool may have been lost while nobody used it. Nothing is done yet, so a second one is
+    tried at once; the pool then makes all connections anew.
+    """
+    for again in (True, False):
+        try:
+            async with AsyncExitStack() as trying:
+                # Half a beginning would be forgotten by the pool and keep the file locked.
+                connection: AsyncConnection = await to_its_end(_begin_on(engine, trying, begin))
+                stack.push_async_exit(trying.pop_all())
+        except ConnectionLostError:
+            if not again:
+                raise
+        else:
+            return connection
+    raise AssertionError("unreachable")
 
 
-async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
-    """Awaits `work` to its end also when the caller is cancelled, and only then is."""
-    task = asyncio.create_task(work)
+async def _begin_on(
+    engine: AsyncEngine, stack: AsyncExitStack, begin: Callable[[AsyncConnection], Awaitable[None]]
+) -> AsyncConnection:
+    with domain_failures():
+        connection = await stack.enter_async_context(engine.connect())
+        await begin(connection)
+    return connection
+
+
+def _parsed(url: URL | str) -> URL:
     try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task})
-        raise
-
-
-def _locked(path: Path) -> FileLock:
-    """Takes the file's lock; makes its folder where it is missing."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return FileLock(path)
-    except OSError as error:
-        raise DomainError(
-            Reason.STORAGE_FAILED, f"Cannot write to the folder of {path}: {error.strerror}."
-        ) from error
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        parsed = None
+    if parsed is not None and parsed.database and parsed.drivername in (sqlite.DRIVER, postgresql.DRIVER):
+        return parsed
+    raise DomainError(
+        Reason.CONFIGURATION_INVALID,
+        f"The database must be a SQLite file or {postgresql.DRIVER}://user@host:port/database.",
+    )

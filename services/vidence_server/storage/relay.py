@@ -13,6 +13,7 @@ import structlog
 
 from vidence_server.core.clock import Clock
 from vidence_server.core.errors import DomainError, ErrorKind
+from vidence_server.storage.database import Lease
 from vidence_server.storage.outbox import Outbox, OutboxEvent, OutboxRow
 
 
@@ -61,6 +62,8 @@ class RelayStatistics:
     """Events set aside because the bus will never take them."""
     failures: int
     """Attempts that failed, of bus or database."""
+    leading: bool
+    """Whether this process is the one that empties the outbox; of the replicas of a service one is."""
 
 
 class Relay:
@@ -68,6 +71,10 @@ class Relay:
 
     An event is removed after the bus acknowledged it, so a crash between the two repeats it, and the bus
     knows it by its source and id. What is left at the end waits for the next process.
+
+    Of the replicas of a service one works, the others wait for its lease. One that has lost the lease and
+    does not know yet can do no more than publish its batch again, which the next one has published first:
+    the bus knows those events, so that the order holds.
     """
 
     def __init__(
@@ -100,14 +107,15 @@ class Relay:
         self._failures = 0
         self._failures_in_a_row = 0
         self._told = ""
+        self._lease: Lease | None = None
 
     async def __aenter__(self) -> Self:
-        """Counts what waits and begins.
+        """Counts what waits, where this process alone can know it, and begins.
 
         Raises:
             DomainError: STORAGE_FAILED.
         """
-        await self._outbox.open()
+        await self._outbox.prepare()
         self._task = asyncio.create_task(self._run(), name="relay of the outbox")
         return self
 
@@ -134,11 +142,25 @@ class Relay:
             relayed=self._relayed,
             refused=self._refused,
             failures=self._failures,
+            leading=self._lease is not None,
         )
 
     async def _run(self) -> None:
         while True:
+            try:
+                async with self._outbox.leading() as lease:
+                    self._lease = lease
+                    await self._lead(lease)
+            except Exception as error:  # noqa: BLE001  # the same: another attempt, here or in another process
+                await self._back_off(error)
+            finally:
+                self._lease = None
+
+    async def _lead(self, lease: Lease) -> None:
+        """Empties the outbox until the lease is lost, which it raises."""
+        while True:
             await self._outbox.wait_filled()
+            lease.check()
             try:
                 rows = await self._outbox.read(
                     limit=self._settings.batch_limit, max_bytes=self._settings.batch_max_bytes
@@ -146,6 +168,7 @@ class Relay:
                 while rows:
                     rows = await self._relay(rows)
             except Exception as error:  # noqa: BLE001  # whatever bus or database do, events must not stay behind
+                lease.check()
                 await self._back_off(error)
             else:
                 self._recovered()
@@ -166,6 +189,8 @@ class Relay:
         return []
 
     async def _publish(self, rows: Sequence[OutboxRow]) -> None:
+        if self._lease is not None:
+            self._lease.check()
         await self._sink.publish([row.event for row in rows])
         self._relayed += len(rows)
         await self._outbox.remove(rows)

@@ -39,7 +39,7 @@ async def _open_records(process: Process) -> RunRecorder | None:
     records = await process.stack.enter_async_context(
         app.open_records(
             settings.extraction,
-            settings.storage.folder,
+            settings.storage.location,
             await process.bus_for_others(),
             clock=process.clock,
             random=random.Random().random,

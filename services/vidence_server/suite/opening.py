@@ -76,7 +76,7 @@ async def open_suite(settings: SuiteSettings, services: Collection[str] = SERVIC
         raise ValueError(f"services are {SERVICES}")
     modules = [module_of(name) for name in SERVICES if name in services]
     async with AsyncExitStack() as stack:
-        process = await _open_process(stack, settings, modules)
+        process = await open_process(stack, settings, modules)
         metrics_server = await stack.enter_async_context(MetricsServer(settings.metrics, process.metrics))
         if metrics_server.port is not None:
             log = structlog.get_logger("vidence_server.suite")
@@ -106,7 +106,9 @@ async def embedded_suite(environ: Mapping[str, str]) -> AsyncIterator[str]:
         own = {
             "server": settings.server.model_copy(update={"host": f"unix:{folder}/suite.sock"}),
             "metrics": settings.metrics.model_copy(update={"enabled": False}),
-            "storage": settings.storage.model_copy(update={"data_dir": Path(folder)}),
+            "storage": settings.storage.model_copy(
+                update={"data_dir": Path(folder), "database_url": None, "database_urls": {}}
+            ),
             "event": settings.event.model_copy(update={"database": None}),
         }
         async with open_suite(settings.model_copy(update=own)) as suite:
@@ -114,7 +116,7 @@ async def embedded_suite(environ: Mapping[str, str]) -> AsyncIterator[str]:
             yield suite.server.address
 
 
-async def _open_process(
+async def open_process(
     stack: AsyncExitStack, settings: SuiteSettings, modules: Collection[ServiceModule]
 ) -> Process:
     """What all services share; one engine for all their models."""

@@ -9,7 +9,7 @@ from typing import Protocol, cast
 from vidence_server.suite.process import Process
 from vidence_server.suite_settings import SuiteSettings
 
-PORTS: Mapping[str, int] = {"event": 50051, "extraction": 50052}
+PORTS: Mapping[str, int] = {"event": 50051, "extraction": 50052, "face": 50056, "batch": 50054}
 """Services that `vidence serve` can start, by name, and where each listens when it runs alone.
 
 They are opened in this order: one that hands something to others comes before them.

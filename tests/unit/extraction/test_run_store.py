@@ -17,6 +17,7 @@ from structlog.testing import capture_logs
 
 from eventually import eventually
 from fakes.inference import TurnableClock
+from fakes.postgres import Home
 from fakes.storage import FakeBus, outbox_in
 from vidence.event.v1 import event_pb2
 from vidence.extraction.v1 import extraction_events_pb2
@@ -28,6 +29,7 @@ from vidence_server.extraction.run_table import RUNS
 from vidence_server.extraction.settings import ExtractionSettings
 from vidence_server.extraction.store import RunStore, RunStoreSettings
 from vidence_server.storage.database import Database
+from vidence_server.storage.location import StateLocation
 from vidence_server.storage.outbox import Outbox, OutboxEvent
 
 QUICK = RunStoreSettings(retry_delay_s=0.001)
@@ -49,10 +51,10 @@ def ended(
 
 @asynccontextmanager
 async def storing(
-    folder: Path, clock: TurnableClock, settings: RunStoreSettings = QUICK
+    home: Home, clock: TurnableClock, settings: RunStoreSettings = QUICK
 ) -> AsyncIterator[tuple[RunStore, Database, Outbox]]:
     async with (
-        outbox_in(folder) as (database, outbox),
+        outbox_in(home) as (database, outbox),
         RunStore(database, outbox, to_outbox_event, clock=clock, settings=settings) as store,
     ):
         yield store, database, outbox
@@ -82,8 +84,8 @@ async def written(store: RunStore) -> None:
 
 
 @pytest.mark.requirement("R-EX9", "R-EV5")
-async def test_a_completed_run_has_its_record_and_its_event(tmp_path: Path, clock: TurnableClock) -> None:
-    async with storing(tmp_path, clock) as (store, database, outbox):
+async def test_a_completed_run_has_its_record_and_its_event(home: Home, clock: TurnableClock) -> None:
+    async with storing(home, clock) as (store, database, outbox):
         run = started(1, clock)
         store.started(run)
         await written(store)
@@ -104,6 +106,7 @@ async def test_a_completed_run_has_its_record_and_its_event(tmp_path: Path, cloc
                 "field_count": 12,
                 "invalid_field_count": 2,
                 "reason": "",
+                "instance": database.instance,
             }
         }
         [told] = await events(outbox)
@@ -147,8 +150,8 @@ def test_the_event_of_a_run_that_did_not_complete_says_why(
     assert (payload.reason, event.severity) == (str(reason), severity)
 
 
-async def test_a_short_run_needs_one_record_only(tmp_path: Path, clock: TurnableClock) -> None:
-    async with storing(tmp_path, clock) as (store, database, outbox):
+async def test_a_short_run_needs_one_record_only(home: Home, clock: TurnableClock) -> None:
+    async with storing(home, clock) as (store, database, outbox):
         for number in range(600):
             run = started(number, clock)
             store.started(run)
@@ -162,9 +165,9 @@ async def test_a_short_run_needs_one_record_only(tmp_path: Path, clock: Turnable
 
 
 async def test_an_end_told_while_its_start_is_written_is_not_lost(
-    tmp_path: Path, clock: TurnableClock, monkeypatch: pytest.MonkeyPatch
+    home: Home, clock: TurnableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with storing(tmp_path, clock) as (store, database, outbox):
+    async with storing(home, clock) as (store, database, outbox):
         run = started(1, clock)
         add = outbox.add
 
@@ -180,20 +183,20 @@ async def test_an_end_told_while_its_start_is_written_is_not_lost(
         assert [told.event_id for told in await events(outbox)] == ["ext_1/extracted"]
 
 
-async def test_the_end_of_the_service_writes_what_was_told(tmp_path: Path, clock: TurnableClock) -> None:
-    async with storing(tmp_path, clock) as (store, _, _):
+async def test_the_end_of_the_service_writes_what_was_told(home: Home, clock: TurnableClock) -> None:
+    async with storing(home, clock) as (store, _, _):
         for number in range(1000):
             store.started(started(number, clock))
             store.ended(ended(started(number, clock), clock))
-    async with outbox_in(tmp_path) as (database, outbox):
+    async with outbox_in(home) as (database, outbox):
         assert len(await rows(database)) == len(await events(outbox)) == 1000
 
 
 @pytest.mark.requirement("R-EV5", "R-EV6")
 async def test_runs_of_a_dead_process_fail_at_the_next_start_and_are_told_once(
-    tmp_path: Path, clock: TurnableClock
+    home: Home, clock: TurnableClock
 ) -> None:
-    async with storing(tmp_path, clock) as (store, _, _):
+    async with storing(home, clock) as (store, _, _):
         for number in range(300):
             store.started(started(number, clock, "visa"))
         done = started(1000, clock)
@@ -201,9 +204,10 @@ async def test_runs_of_a_dead_process_fail_at_the_next_start_and_are_told_once(
         store.ended(ended(done, clock))
     clock.advance(30)
     with capture_logs() as logs:
-        async with storing(tmp_path, clock):
-            pass
-        async with storing(tmp_path, clock) as (_, database, outbox):
+        async with storing(home, clock):
+            # Where processes share the database, who is dead shows after a while only.
+            await eventually(lambda: any(entry["event"] == "readings were interrupted" for entry in logs))
+        async with storing(home, clock) as (_, database, outbox):
             found, told = await rows(database), await events(outbox)
     assert found.pop("ext_1000")["state"] == "COMPLETED"
     assert {(row["state"], row["reason"], row["total_ms"]) for row in found.values()} == {
@@ -214,11 +218,32 @@ async def test_runs_of_a_dead_process_fail_at_the_next_start_and_are_told_once(
     assert [entry["count"] for entry in logs if entry["event"] == "readings were interrupted"] == [300]
 
 
+@pytest.mark.requirement("R-EV6", "R-OP6")
+async def test_runs_of_a_replica_that_lives_are_left_to_it(shared_home: Home, clock: TurnableClock) -> None:
+    settings = RunStoreSettings(retry_delay_s=0.001, interrupted_period_s=0.001)
+    async with storing(shared_home, clock, settings) as (mine, database, outbox):
+        run = started(1, clock)
+        mine.started(run)
+        await written(mine)
+        with capture_logs() as logs:
+            async with storing(shared_home, clock, settings) as (dead, _, _):
+                dead.started(started(2, clock))
+                await written(dead)
+            await eventually(lambda: any(entry["event"] == "readings were interrupted" for entry in logs))
+        assert {key: row["state"] for key, row in (await rows(database)).items()} == {
+            "ext_1": "STARTED",
+            "ext_2": "FAILED",
+        }
+        mine.ended(ended(run, clock))
+        await written(mine)
+        assert [told.event_id for told in await events(outbox)] == ["ext_2/failed", "ext_1/extracted"]
+
+
 @pytest.mark.requirement("R-EV6")
 async def test_readings_go_on_while_the_disk_fails_and_the_records_follow(
-    tmp_path: Path, clock: TurnableClock, monkeypatch: pytest.MonkeyPatch
+    home: Home, clock: TurnableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with storing(tmp_path, clock) as (store, database, outbox):
+    async with storing(home, clock) as (store, database, outbox):
 
         async def failing(*_arguments: Any) -> None:
             raise DomainError(Reason.STORAGE_FULL, "full")
@@ -236,7 +261,7 @@ async def test_readings_go_on_while_the_disk_fails_and_the_records_follow(
 
 
 async def test_what_a_broken_disk_never_took_is_said_at_the_end(
-    tmp_path: Path, clock: TurnableClock, monkeypatch: pytest.MonkeyPatch
+    home: Home, clock: TurnableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = RunStoreSettings(retry_delay_s=0.001, flush_s=0.01)
 
@@ -244,7 +269,7 @@ async def test_what_a_broken_disk_never_took_is_said_at_the_end(
         raise ZeroDivisionError("SECRET-NAME")
 
     with capture_logs() as logs:
-        async with storing(tmp_path, clock, settings) as (store, _, outbox):
+        async with storing(home, clock, settings) as (store, _, outbox):
             monkeypatch.setattr(outbox, "add", failing)
             store.started(started(1, clock))
             await eventually(lambda: store.statistics().failures > 0)
@@ -253,10 +278,10 @@ async def test_what_a_broken_disk_never_took_is_said_at_the_end(
 
 
 async def test_a_full_queue_drops_whole_runs_and_counts_them(
-    tmp_path: Path, clock: TurnableClock, monkeypatch: pytest.MonkeyPatch
+    home: Home, clock: TurnableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = RunStoreSettings(queue_limit=3, retry_delay_s=0.001)
-    async with storing(tmp_path, clock, settings) as (store, database, outbox):
+    async with storing(home, clock, settings) as (store, database, outbox):
 
         async def failing(*_arguments: Any) -> None:
             raise DomainError(Reason.STORAGE_FAILED, "away")
@@ -276,9 +301,9 @@ async def test_a_full_queue_drops_whole_runs_and_counts_them(
 
 
 async def test_a_write_that_came_through_although_it_seemed_to_fail_may_be_repeated(
-    tmp_path: Path, clock: TurnableClock, monkeypatch: pytest.MonkeyPatch
+    home: Home, clock: TurnableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with storing(tmp_path, clock) as (store, database, _):
+    async with storing(home, clock) as (store, database, _):
         kept = store._kept
         monkeypatch.setattr(store, "_kept", lambda *_: monkeypatch.undo())
         store.started(started(1, clock))
@@ -287,9 +312,9 @@ async def test_a_write_that_came_through_although_it_seemed_to_fail_may_be_repea
         assert store._kept == kept
 
 
-async def test_old_records_are_removed(tmp_path: Path, clock: TurnableClock) -> None:
+async def test_old_records_are_removed(home: Home, clock: TurnableClock) -> None:
     settings = RunStoreSettings(retention=timedelta(days=1), purge_period_s=0.001)
-    async with storing(tmp_path, clock, settings) as (store, database, _):
+    async with storing(home, clock, settings) as (store, database, _):
         for number in range(600):
             store.started(started(number, clock))
             store.ended(ended(started(number, clock), clock))
@@ -311,7 +336,7 @@ async def test_records_and_relay_work_together_and_never_block_the_loop(
     bus = FakeBus()
     with blockbuster_ctx("vidence_server"):
         async with open_records(
-            ExtractionSettings(), tmp_path / "data", bus, clock=clock, random=lambda: 0.5
+            ExtractionSettings(), StateLocation(tmp_path / "data"), bus, clock=clock, random=lambda: 0.5
         ) as records:
             run = started(1, clock)
             records.store.started(run)

@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 
 from eventually import PATIENCE_S
+from fakes.postgres import Home
 from fakes.storage import EXTRACTION_MIGRATIONS
 from vidence.event.v1 import event_pb2
 from vidence.event.v1 import event_service_pb2 as pb
 from vidence_server.core.clock import SystemClock
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.runtime.service_logs import LogName, Place, ServiceLogs
-from vidence_server.storage.database import Database, sqlite_url
+from vidence_server.storage.database import Database
 from vidence_server.streams.cursor import Cursor
 from vidence_server.streams.frames import Batch, End, EndReason, Frame, Gap, Opening
 from vidence_server.streams.requests import (
@@ -36,10 +36,9 @@ OTHER = LogName("default", "batch/bat_2")
 
 
 @asynccontextmanager
-async def logs_in(folder: Path, *, ring: int = 8) -> AsyncIterator[tuple[Database, ServiceLogs]]:
-    path = folder / "service.db"
+async def logs_in(home: Home, *, ring: int = 8) -> AsyncIterator[tuple[Database, ServiceLogs]]:
     async with (
-        Database(sqlite_url(path), migrations=EXTRACTION_MIGRATIONS) as database,
+        home.database(EXTRACTION_MIGRATIONS) as database,
         ServiceLogs(database, clock=SystemClock(), ring=RingLimits(max_events=ring)) as logs,
     ):
         yield database, logs
@@ -82,8 +81,8 @@ async def read(subscription: Subscription, count: int) -> list[int]:
 
 
 @pytest.mark.requirement("R-ST2", "R-ST3")
-async def test_a_watcher_gets_what_is_kept_and_then_what_comes(tmp_path: Path) -> None:
-    async with logs_in(tmp_path) as (database, logs):
+async def test_a_watcher_gets_what_is_kept_and_then_what_comes(home: Home) -> None:
+    async with logs_in(home) as (database, logs):
         await append(database, logs, 3)
         source = logs.of(NAME)
         subscription = await source.subscribe(asked(Earliest()))
@@ -95,22 +94,22 @@ async def test_a_watcher_gets_what_is_kept_and_then_what_comes(tmp_path: Path) -
 
 
 @pytest.mark.requirement("R-ST4")
-async def test_a_place_survives_the_process(tmp_path: Path) -> None:
-    async with logs_in(tmp_path) as (database, logs):
+async def test_a_place_survives_the_process(home: Home) -> None:
+    async with logs_in(home) as (database, logs):
         await append(database, logs, 4)
         subscription = await logs.of(NAME).subscribe(asked(Earliest()))
         assert await read(subscription, 4) == [1, 2, 3, 4]
         cursor = subscription.cursor
         logs.of(NAME).close(subscription)
-    async with logs_in(tmp_path) as (database, logs):
+    async with logs_in(home) as (database, logs):
         await append(database, logs, 2)
         subscription = await logs.of(NAME).subscribe(asked(AfterCursor(Cursor.parse(cursor))))
         assert await read(subscription, 2) == [5, 6]
 
 
 @pytest.mark.requirement("R-ST1")
-async def test_a_change_that_is_rolled_back_has_no_entry_and_leaves_no_hole(tmp_path: Path) -> None:
-    async with logs_in(tmp_path) as (database, logs):
+async def test_a_change_that_is_rolled_back_has_no_entry_and_leaves_no_hole(home: Home) -> None:
+    async with logs_in(home) as (database, logs):
         subscription = await logs.of(NAME).subscribe(asked(Earliest()))
         with pytest.raises(ZeroDivisionError):
             async with database.transaction() as transaction:
@@ -131,8 +130,8 @@ async def _times(database: Database, logs: ServiceLogs) -> Sequence[int]:
 
 
 @pytest.mark.requirement("R-ST6")
-async def test_a_watcher_behind_the_ring_is_served_from_the_database(tmp_path: Path) -> None:
-    async with logs_in(tmp_path, ring=4) as (database, logs):
+async def test_a_watcher_behind_the_ring_is_served_from_the_database(home: Home) -> None:
+    async with logs_in(home, ring=4) as (database, logs):
         subscription = await logs.of(NAME).subscribe(asked(Earliest()))
         for _ in range(10):
             await append(database, logs, 3)
@@ -140,8 +139,8 @@ async def test_a_watcher_behind_the_ring_is_served_from_the_database(tmp_path: P
 
 
 @pytest.mark.requirement("R-ST8")
-async def test_entries_of_one_log_never_reach_the_watchers_of_another(tmp_path: Path) -> None:
-    async with logs_in(tmp_path) as (database, logs):
+async def test_entries_of_one_log_never_reach_the_watchers_of_another(home: Home) -> None:
+    async with logs_in(home) as (database, logs):
         mine = await logs.of(NAME).subscribe(asked(Earliest()))
         await append(database, logs, 5, name=OTHER)
         await append(database, logs, 1)
@@ -152,8 +151,8 @@ async def test_entries_of_one_log_never_reach_the_watchers_of_another(tmp_path: 
 
 
 @pytest.mark.requirement("R-ST3")
-async def test_a_log_that_ends_is_told_to_its_end_to_early_and_late_watchers(tmp_path: Path) -> None:
-    async with logs_in(tmp_path) as (database, logs):
+async def test_a_log_that_ends_is_told_to_its_end_to_early_and_late_watchers(home: Home) -> None:
+    async with logs_in(home) as (database, logs):
         early = await logs.of(NAME).subscribe(asked(Earliest()))
         await append(database, logs, 2)
         await append(database, logs, 1, end=True)
@@ -163,15 +162,15 @@ async def test_a_log_that_ends_is_told_to_its_end_to_early_and_late_watchers(tmp
             assert await frame(subscription) == End(subscription.cursor, EndReason.ENDED)
         with pytest.raises(RuntimeError):
             await append(database, logs)
-    async with logs_in(tmp_path) as (_, logs):
+    async with logs_in(home) as (_, logs):
         again = await logs.of(NAME).subscribe(asked(Earliest()))
         assert await read(again, 3) == [1, 2, 3]
         assert isinstance(await frame(again), End)
 
 
 @pytest.mark.requirement("R-ST4")
-async def test_a_cursor_whose_entries_expired_is_refused_or_told_as_a_gap(tmp_path: Path) -> None:
-    async with logs_in(tmp_path) as (database, logs):
+async def test_a_cursor_whose_entries_expired_is_refused_or_told_as_a_gap(home: Home) -> None:
+    async with logs_in(home) as (database, logs):
         subscription = await logs.of(NAME).subscribe(asked(Earliest()))
         old = subscription.cursor
         logs.of(NAME).close(subscription)
@@ -192,8 +191,8 @@ async def test_a_cursor_whose_entries_expired_is_refused_or_told_as_a_gap(tmp_pa
 
 
 @pytest.mark.requirement("R-ST4")
-async def test_a_watch_since_a_time_starts_at_its_first_entry(tmp_path: Path) -> None:
-    async with logs_in(tmp_path) as (database, logs):
+async def test_a_watch_since_a_time_starts_at_its_first_entry(home: Home) -> None:
+    async with logs_in(home) as (database, logs):
         await append(database, logs, 2)
         [third] = await append(database, logs)
         if (await _times(database, logs))[1] == third.time_ns:
@@ -206,8 +205,8 @@ async def test_a_watch_since_a_time_starts_at_its_first_entry(tmp_path: Path) ->
 
 
 @pytest.mark.requirement("R-ST1")
-async def test_what_another_process_appends_is_told_when_it_is_noticed(tmp_path: Path) -> None:
-    async with logs_in(tmp_path) as (database, logs), ServiceLogs(database, clock=SystemClock()) as elsewhere:
+async def test_what_another_process_appends_is_told_when_it_is_noticed(home: Home) -> None:
+    async with logs_in(home) as (database, logs), ServiceLogs(database, clock=SystemClock()) as elsewhere:
         subscription = await logs.of(NAME).subscribe(asked(Latest()))
         assert isinstance(await frame(subscription), Opening)
         await append(database, elsewhere, 3)
@@ -220,9 +219,38 @@ async def test_what_another_process_appends_is_told_when_it_is_noticed(tmp_path:
         assert isinstance(await frame(subscription), End)
 
 
+@pytest.mark.requirement("R-ST1", "R-OP6")
+async def test_a_watcher_of_one_replica_is_woken_by_another(shared_home: Home) -> None:
+    async with logs_in(shared_home) as (database, logs), logs_in(shared_home) as (other_database, others):
+        subscription = await logs.of(NAME).subscribe(asked(Latest()))
+        assert isinstance(await frame(subscription), Opening)
+        for _ in range(5):
+            await append(other_database, others, 2)
+            await append(database, logs, 1)
+        await append(other_database, others, 1, end=True)
+        assert await read(subscription, 16) == list(range(1, 17))
+        assert isinstance(await frame(subscription), End)
+        doomed = await others.of(OTHER).subscribe(asked(Latest()))
+        assert isinstance(await frame(doomed), Opening)
+        async with database.transaction() as transaction:
+            await logs.delete(transaction, OTHER)
+        assert isinstance(await frame(doomed), End)
+
+
+@pytest.mark.requirement("R-ST1", "R-OP6")
+async def test_replicas_that_append_at_once_leave_one_order_without_holes(shared_home: Home) -> None:
+    async with logs_in(shared_home, ring=64) as (database, logs), logs_in(shared_home) as (second, others):
+        subscription = await logs.of(NAME).subscribe(asked(Earliest()))
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(10):
+                tasks.create_task(append(database, logs, 2))
+                tasks.create_task(append(second, others, 2))
+        assert await read(subscription, 40) == list(range(1, 41))
+
+
 @pytest.mark.requirement("R-ST4")
-async def test_a_log_that_was_deleted_ends_its_watchers_and_begins_with_a_new_epoch(tmp_path: Path) -> None:
-    async with logs_in(tmp_path) as (database, logs):
+async def test_a_log_that_was_deleted_ends_its_watchers_and_begins_with_a_new_epoch(home: Home) -> None:
+    async with logs_in(home) as (database, logs):
         await append(database, logs, 2)
         subscription = await logs.of(NAME).subscribe(asked(Earliest()))
         assert await read(subscription, 2) == [1, 2]
@@ -238,8 +266,8 @@ async def test_a_log_that_was_deleted_ends_its_watchers_and_begins_with_a_new_ep
 
 
 @pytest.mark.requirement("R-ST1")
-async def test_writers_at_once_leave_one_order_without_holes(tmp_path: Path) -> None:
-    async with logs_in(tmp_path, ring=64) as (database, logs):
+async def test_writers_at_once_leave_one_order_without_holes(home: Home) -> None:
+    async with logs_in(home, ring=64) as (database, logs):
         subscription = await logs.of(NAME).subscribe(asked(Earliest()))
         async with asyncio.TaskGroup() as tasks:
             for _ in range(20):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
+from fakes.postgres import Home
 from fakes.storage import NOW, add, event, outbox_in
 from vidence_server.core.errors import Reason
 from vidence_server.storage.outbox import Outbox
@@ -16,8 +15,8 @@ async def ids(outbox: Outbox, *, limit: int = 100, max_bytes: int = 1 << 20) -> 
 
 
 @pytest.mark.requirement("R-EV5")
-async def test_a_committed_change_has_its_event_once(tmp_path: Path) -> None:
-    async with outbox_in(tmp_path) as (database, outbox):
+async def test_a_committed_change_has_its_event_once(home: Home) -> None:
+    async with outbox_in(home) as (database, outbox):
         await add(database, outbox, event(1))
         [row] = await outbox.read(limit=100, max_bytes=1000)
         assert row.event == event(1)
@@ -26,8 +25,8 @@ async def test_a_committed_change_has_its_event_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.requirement("R-EV5")
-async def test_a_change_that_is_rolled_back_has_no_event(tmp_path: Path) -> None:
-    async with outbox_in(tmp_path) as (database, outbox):
+async def test_a_change_that_is_rolled_back_has_no_event(home: Home) -> None:
+    async with outbox_in(home) as (database, outbox):
         with pytest.raises(ZeroDivisionError):
             async with database.transaction() as transaction:
                 await outbox.add(transaction, event(1))
@@ -38,37 +37,37 @@ async def test_a_change_that_is_rolled_back_has_no_event(tmp_path: Path) -> None
 
 
 @pytest.mark.requirement("R-EV6")
-async def test_events_wait_for_the_next_process_in_their_order(tmp_path: Path) -> None:
-    async with outbox_in(tmp_path) as (database, outbox):
+async def test_events_wait_for_the_next_process_in_their_order(home: Home) -> None:
+    async with outbox_in(home) as (database, outbox):
         await add(database, outbox, event(1), event(2))
         await add(database, outbox, event(3))
-    async with outbox_in(tmp_path) as (_, outbox):
+    async with outbox_in(home) as (_, outbox):
         await outbox.open()
         assert (outbox.waiting, outbox.oldest) == (3, NOW)
         assert await ids(outbox) == ["event-1", "event-2", "event-3"]
 
 
-async def test_positions_are_never_given_twice(tmp_path: Path) -> None:
-    async with outbox_in(tmp_path) as (database, outbox):
+async def test_positions_are_never_given_twice(home: Home) -> None:
+    async with outbox_in(home) as (database, outbox):
         await add(database, outbox, event(1))
         [first] = await outbox.read(limit=1, max_bytes=100)
         await outbox.remove([first])
-    async with outbox_in(tmp_path) as (database, outbox):
+    async with outbox_in(home) as (database, outbox):
         await add(database, outbox, event(2))
         [second] = await outbox.read(limit=1, max_bytes=100)
         assert second.position > first.position
 
 
-async def test_a_batch_is_bounded_by_count_and_by_bytes_but_never_empty(tmp_path: Path) -> None:
-    async with outbox_in(tmp_path) as (database, outbox):
+async def test_a_batch_is_bounded_by_count_and_by_bytes_but_never_empty(home: Home) -> None:
+    async with outbox_in(home) as (database, outbox):
         await add(database, outbox, *(event(number, size=100) for number in range(5)))
         assert await ids(outbox, limit=2) == ["event-0", "event-1"]
         assert await ids(outbox, max_bytes=300) == ["event-0", "event-1", "event-2"]
         assert await ids(outbox, max_bytes=1) == ["event-0"]
 
 
-async def test_a_refused_event_is_kept_apart_with_its_reason(tmp_path: Path) -> None:
-    async with outbox_in(tmp_path) as (database, outbox):
+async def test_a_refused_event_is_kept_apart_with_its_reason(home: Home) -> None:
+    async with outbox_in(home) as (database, outbox):
         await add(database, outbox, event(1), event(2))
         first, _ = await outbox.read(limit=2, max_bytes=100)
         await outbox.set_aside(first, Reason.EVENT_TOO_LARGE)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from alembic import context
 
-from vidence_server.storage.migration import CONNECTION
+from vidence_server.storage.migration import CONNECTION, SCHEMA
 
-context.configure(connection=context.config.attributes[CONNECTION], transactional_ddl=True)
+context.configure(
+    connection=context.config.attributes[CONNECTION],
+    version_table_schema=context.config.attributes[SCHEMA],  # never another program's table in `public`
+    transactional_ddl=True,
+)
 with context.begin_transaction():
     context.run_migrations()
