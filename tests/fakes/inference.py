@@ -93,6 +93,7 @@ class FakeSession:
         self.outputs = ("y",)
         self.providers = providers
         self.metadata: Mapping[str, str] = {}
+        self.sha256 = "0" * 64
         self.max_batch = max_batch
         self.warm_up_shapes = warm_up_shapes
         self.gate = gate or Gate()

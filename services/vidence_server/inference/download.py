@@ -53,7 +53,9 @@ class ClientDownloader:
             with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="ascii") as requirements:
                 requirements.write(f"{archive.name}=={archive.version} --hash=sha256:{archive.sha256}\n")
                 requirements.flush()
-                self._run(pip_command(Path(requirements.name), folder), folder)
+                self._run(
+                    pip_command(Path(requirements.name), folder, archive.platform, archive.python), folder
+                )
         else:
             self._run(npm_command(archive, folder), folder)
         files = [path for path in folder.iterdir() if path.is_file()]
@@ -100,11 +102,22 @@ class ClientDownloader:
             )
 
 
-def pip_command(requirements: Path, folder: Path) -> tuple[str, ...]:
-    """The command that downloads one hash-pinned wheel into a folder; it builds and installs nothing."""
+def pip_command(requirements: Path, folder: Path, platform: str = "", python: str = "") -> tuple[str, ...]:
+    """The command that downloads one hash-pinned wheel into a folder; it builds and installs nothing.
+
+    Args:
+        requirements: The file that names and pins it.
+        folder: Where it goes.
+        platform: Of a wheel for one platform; empty: any, else this machine's.
+        python: Its CPython version, such as `3.11`; empty: as `platform`.
+    """
+    interpreter = ("--implementation", "cp", "--python-version", python) if python else ()
+    made_for = ("--platform", platform) if platform else ()
     return (
         *(sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input"),
         *("--no-deps", "--only-binary=:all:", "--require-hashes", "-r", str(requirements), "-d", str(folder)),
+        *interpreter,
+        *made_for,
     )
 
 

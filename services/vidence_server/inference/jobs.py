@@ -25,8 +25,10 @@ class Priority(IntEnum):
     """A camera or a person in front of it."""
     INTERACTIVE = 1
     """A call whose caller waits."""
-    BULK = 2
-    """Batches that nobody watches."""
+    BATCH = 2
+    """What a batch's worker began first: its result comes as soon as if it ran alone."""
+    BULK = 3
+    """The rest of a batch: what is left of the machine."""
 
 
 class Outcome(Enum):

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import IO
 
 from vidence_server.core.errors import DomainError, Reason
+from vidence_server.inference.building import build_model
+from vidence_server.inference.builds import Build
 from vidence_server.inference.download import Downloader, unreachable
 from vidence_server.inference.registry import (
     Archive,
@@ -24,7 +26,7 @@ from vidence_server.inference.registry import (
     PypiPackage,
     RemoteFile,
 )
-from vidence_server.inference.store import ModelStore, missing
+from vidence_server.inference.store import ModelStore, copy_hashed, corrupt, missing
 
 LARGEST_MODEL_BYTES = 4 << 30
 """Bound for files whose size the registry does not know."""
@@ -108,7 +110,10 @@ def _pull_one(spec: ModelSpec, store: ModelStore, downloader: Downloader, archiv
     limit_bytes = spec.size_bytes or LARGEST_MODEL_BYTES
     try:
         with _opened(spec, store, downloader, archives) as content:
-            store.add(spec, content, limit_bytes=limit_bytes)
+            if spec.build is None:
+                store.add(spec, content, limit_bytes=limit_bytes)
+            else:
+                store.add_built(spec, _built(spec, spec.build, content, limit_bytes))
     except (OSError, http.client.HTTPException) as error:
         if isinstance(spec.source, RemoteFile):
             raise unreachable(spec.source, error) from error
@@ -116,6 +121,17 @@ def _pull_one(spec: ModelSpec, store: ModelStore, downloader: Downloader, archiv
             Reason.MODEL_MISSING, f"The model {spec.name!r} could not be stored ({type(error).__name__})."
         ) from error
     return PullState.PULLED
+
+
+def _built(spec: ModelSpec, build: Build, content: IO[bytes], limit_bytes: int) -> bytes:
+    """The file built of a source, whose hash is checked before anything reads it."""
+    with tempfile.TemporaryDirectory(prefix="vidence-build-") as scratch:
+        source = Path(scratch) / "source"
+        with source.open("wb") as file:
+            actual = copy_hashed(content, file, limit_bytes)
+        if actual != spec.sha256:
+            raise corrupt(spec, actual)
+        return build_model(spec, build, source)
 
 
 def _present(spec: ModelSpec, store: ModelStore) -> bool:

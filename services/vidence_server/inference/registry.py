@@ -12,9 +12,13 @@ from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 from vidence_server.core.errors import DomainError, Reason
+from vidence_server.inference.builds import Build, ModelCheck, read_build, read_check
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _SCHEMA = 1
+
+ONNX = "onnx"
+"""The format of a file that a session runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,10 @@ class PypiPackage:
     name: str
     version: str
     sha256: str
+    platform: str = ""
+    """Of a wheel that is made for one platform, such as `manylinux_2_28_x86_64`; empty: for any."""
+    python: str = ""
+    """Of such a wheel: the CPython version, such as `3.11`; nothing of it runs here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +93,18 @@ class Licence:
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """One model. `inputs`, `outputs` and `preprocessing` are words for people; the session has the facts."""
+    """One model, or a file that belongs to one.
+
+    `inputs`, `outputs` and `preprocessing` are words for people; the session has the facts.
+    """
 
     name: str
     title: str
     source: Source
     sha256: str
+    """Of the source file; that is the model's file unless it is built."""
     size_bytes: int | None
-    """None for a model of the user's own."""
+    """Of the source file; None for a model of the user's own."""
     licence: Licence
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
@@ -100,6 +112,12 @@ class ModelSpec:
     max_batch: int
     """Largest axis 0 of one run."""
     warm_up_shapes: tuple[Mapping[str, tuple[int, ...]], ...]
+    format: str = ONNX
+    """Suffix of the file; anything but `onnx` is no graph and has no session: a vocabulary, for one."""
+    build: Build | None = None
+    """None: the source file is used as it is."""
+    checks: tuple[ModelCheck, ...] = ()
+    """What the built file must answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +192,9 @@ class ModelRegistry:
         return len(self._specs)
 
     def with_overrides(self, overrides: Mapping[str, ModelOverride]) -> ModelRegistry:
-        """The same registry with files of the user's own; how they are fed and batched stays as registered.
+        """The same registry with files of the user's own, used as they are.
+
+        How they are fed and batched stays as registered.
 
         Raises:
             DomainError: MODEL_UNKNOWN.
@@ -187,6 +207,8 @@ class ModelRegistry:
                 sha256=override.sha256,
                 size_bytes=None,
                 licence=Licence("LicenseRef-operator", "the operator of this server"),
+                build=None,
+                checks=(),
             )
         return ModelRegistry(changed)
 
@@ -216,6 +238,8 @@ def parse_registry(text: str) -> ModelRegistry:
 
 
 def _spec(name: str, entry: Mapping[str, Any], archives: Mapping[str, Archive]) -> ModelSpec:
+    kind = entry.get("format", ONNX)
+    graph = entry if kind == ONNX else {**_NO_GRAPH, **entry}
     return ModelSpec(
         name=name,
         title=entry["title"],
@@ -223,14 +247,27 @@ def _spec(name: str, entry: Mapping[str, Any], archives: Mapping[str, Archive]) 
         sha256=_sha256(entry["sha256"]),
         size_bytes=int(entry["size_bytes"]),
         licence=Licence(**entry["licence"]),
-        inputs=tuple(entry["inputs"]),
-        outputs=tuple(entry["outputs"]),
-        preprocessing=entry["preprocessing"],
-        max_batch=int(entry["max_batch"]),
+        inputs=tuple(graph["inputs"]),
+        outputs=tuple(graph["outputs"]),
+        preprocessing=graph["preprocessing"],
+        max_batch=int(graph["max_batch"]),
         warm_up_shapes=tuple(
-            {key: tuple(shape) for key, shape in shapes.items()} for shapes in entry["warm_up"]
+            {key: tuple(shape) for key, shape in shapes.items()} for shapes in graph["warm_up"]
         ),
+        format=kind,
+        build=read_build(entry["build"]) if "build" in entry else None,
+        checks=tuple(map(read_check, entry.get("checks", ()))),
     )
+
+
+_NO_GRAPH: Mapping[str, Any] = {
+    "inputs": (),
+    "outputs": (),
+    "preprocessing": "",
+    "max_batch": 1,
+    "warm_up": (),
+}
+"""What an entry need not say that is no graph."""
 
 
 def _source(entry: Mapping[str, str], archives: Mapping[str, Archive]) -> Source:
@@ -245,8 +282,14 @@ def _source(entry: Mapping[str, str], archives: Mapping[str, Archive]) -> Source
 
 
 def _archive(entry: Mapping[str, str]) -> Archive:
-    kinds: Mapping[str, type[Archive]] = {"pypi": PypiPackage, "npm": NpmPackage}
-    return kinds[entry["kind"]](entry["name"], entry["version"], _sha256(entry["sha256"]))
+    pinned = (entry["name"], entry["version"], _sha256(entry["sha256"]))
+    match entry["kind"]:
+        case "pypi":
+            return PypiPackage(*pinned, platform=entry.get("platform", ""), python=entry.get("python", ""))
+        case "npm":
+            return NpmPackage(*pinned)
+        case other:
+            raise ValueError(f"{other!r} is no kind of archive")
 
 
 def _sha256(text: str) -> str:

@@ -14,7 +14,7 @@ import structlog
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.inference import providers as ep
 from vidence_server.inference.jobs import Array, Tensors
-from vidence_server.inference.registry import ModelSpec
+from vidence_server.inference.registry import ONNX, ModelSpec
 
 Log: TypeAlias = structlog.stdlib.BoundLogger
 Shape: TypeAlias = tuple[int, ...]
@@ -71,6 +71,11 @@ class ModelSession(Protocol):
         ...
 
     @property
+    def sha256(self) -> str:
+        """Of the weights' source file, 64 hex digits: which version of the model it is."""
+        ...
+
+    @property
     def max_batch(self) -> int:
         """Rows along axis 0 that one run may have."""
         ...
@@ -105,6 +110,7 @@ class OnnxSession:
         self.outputs = tuple(str(tensor.name) for tensor in session.get_outputs())
         self.providers = tuple(map(str, session.get_providers()))
         self.metadata: Mapping[str, str] = dict(session.get_modelmeta().custom_metadata_map)
+        self.sha256 = spec.sha256
         self.max_batch = spec.max_batch
         self.warm_up_shapes = spec.warm_up_shapes
 
@@ -140,6 +146,11 @@ def open_session(spec: ModelSpec, path: Path, settings: SessionSettings, log: Lo
         DomainError: CONFIGURATION_INVALID (both runtimes installed, a required provider missing),
             MODEL_CORRUPT (the file is no model that this runtime can load).
     """
+    if spec.format != ONNX:
+        raise DomainError(
+            Reason.CONFIGURATION_INVALID,
+            f"{spec.name!r} is a file of the format {spec.format}, not a model to run.",
+        )
     ep.check_single_runtime()
     asked = ep.choose(settings.providers, ort.get_available_providers(), settings.cuda, settings.tensorrt)
     if any(name in (ep.CUDA, ep.TENSORRT) for name, _ in asked) and hasattr(ort, "preload_dlls"):

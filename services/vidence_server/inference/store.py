@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -29,10 +31,13 @@ class ModelStore:
 
     def place(self, spec: ModelSpec) -> Path:
         """Where the store keeps this model, whether or not it is there."""
-        return self.folder / f"{spec.name}-{spec.sha256[:16]}.onnx"
+        built = f"-{spec.build.key}" if spec.build else ""
+        return self.folder / f"{spec.name}-{spec.sha256[:16]}{built}.{spec.format}"
 
     def path(self, spec: ModelSpec) -> Path:
         """The file of a model, its hash checked now; a user's own local file is used where it lies.
+
+        A built file must have the hash that was written beside it when it was built.
 
         Reads the whole file (about 1 ms per MB): not for the event loop.
 
@@ -47,8 +52,9 @@ class ModelStore:
                 actual = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
             raise missing(spec, self.folder) from error
-        if actual != spec.sha256:
-            raise corrupt(spec, actual)
+        expected = self._recorded(spec) if spec.build else spec.sha256
+        if actual != expected:
+            raise corrupt(spec, actual, expected)
         return path
 
     def add(self, spec: ModelSpec, content: IO[bytes], *, limit_bytes: int) -> Path:
@@ -57,20 +63,46 @@ class ModelStore:
         Raises:
             DomainError: MODEL_CORRUPT, when hash or size are not the registered ones.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=self.folder, prefix=".pull-")
-        temporary = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                actual = _copy(content, file, limit_bytes)
+        with self._appearing(self.place(spec)) as temporary:
+            with temporary.open("wb") as file:
+                actual = copy_hashed(content, file, limit_bytes)
             if actual != spec.sha256:
                 raise corrupt(spec, actual)
+        return self.place(spec)
+
+    def add_built(self, spec: ModelSpec, content: bytes) -> Path:
+        """Stores the file that was built for a model, and its hash; replaces what was there."""
+        with self._appearing(self.place(spec)) as temporary:
+            temporary.write_bytes(content)
+        with self._appearing(self._record(spec)) as temporary:
+            temporary.write_text(hashlib.sha256(content).hexdigest() + "\n", encoding="ascii")
+        return self.place(spec)
+
+    @contextmanager
+    def _appearing(self, place: Path) -> Iterator[Path]:
+        """A temporary file that becomes `place` at once when the block ends well."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=self.folder, prefix=".pull-")
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
             # mkstemp makes it private; a store may be shared with the user that serves.
             temporary.chmod(0o644)
-            temporary.replace(self.place(spec))
+            temporary.replace(place)
         finally:
             temporary.unlink(missing_ok=True)
-        return self.place(spec)
+
+    def _record(self, spec: ModelSpec) -> Path:
+        """Where the hash of a built file is kept."""
+        place = self.place(spec)
+        return place.with_name(f"{place.name}.sha256")
+
+    def _recorded(self, spec: ModelSpec) -> str:
+        try:
+            return self._record(spec).read_text(encoding="ascii").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise missing(spec, self.folder) from error
 
 
 def missing(spec: ModelSpec, folder: Path) -> DomainError:
@@ -87,18 +119,19 @@ def missing(spec: ModelSpec, folder: Path) -> DomainError:
     )
 
 
-def corrupt(spec: ModelSpec, actual_sha256: str) -> DomainError:
-    """The error for a file that is not the registered one."""
+def corrupt(spec: ModelSpec, actual_sha256: str, expected_sha256: str = "") -> DomainError:
+    """The error for a file that is not the registered one, or not the one that was built."""
+    expected = expected_sha256 or spec.sha256
     local = isinstance(spec.source, LocalFile)
     advice = "" if local else f" `vidence models pull {spec.name}` fetches it anew."
     return DomainError(
         Reason.MODEL_CORRUPT,
-        f"The file of the model {spec.name!r} has sha256 {actual_sha256}, not {spec.sha256}.{advice}",
-        metadata={"model": spec.name, "expected_sha256": spec.sha256, "actual_sha256": actual_sha256},
+        f"The file of the model {spec.name!r} has sha256 {actual_sha256}, not {expected}.{advice}",
+        metadata={"model": spec.name, "expected_sha256": expected, "actual_sha256": actual_sha256},
     )
 
 
-def _copy(source: IO[bytes], target: IO[bytes], limit_bytes: int) -> str:
+def copy_hashed(source: IO[bytes], target: IO[bytes], limit_bytes: int) -> str:
     """Copies one byte more than the limit at most, so that a longer source fails; returns the hash."""
     digest = hashlib.sha256()
     left = limit_bytes + 1

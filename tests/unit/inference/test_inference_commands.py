@@ -11,10 +11,11 @@ from click.testing import CliRunner, Result
 
 from fakes.inference import FakeDownloader
 from vidence_server.inference import commands
+from vidence_server.inference.registry import load_registry
 
 pytestmark = pytest.mark.requirement("R-OP7")
 
-NAMES = ["ocr-detector", "ocr-recogniser", "ocr-direction"]
+LICENCES = {spec.name: spec.licence.spdx for spec in load_registry()}
 
 
 @pytest.fixture(autouse=True)
@@ -35,21 +36,23 @@ def override(tmp_path: Path, content: bytes = b"weights") -> str:
 def test_list_shows_every_model_and_its_state(tmp_path: Path) -> None:
     result = models("list", "--cache-dir", str(tmp_path))
     assert result.exit_code == 0
-    assert [line.split()[:2] for line in result.output.splitlines()] == [[name, "missing"] for name in NAMES]
+    assert [line.split()[:2] for line in result.output.splitlines()] == [
+        [name, "missing"] for name in LICENCES
+    ]
 
 
 def test_list_as_json_is_one_object_a_line(tmp_path: Path) -> None:
     result = models("list", "--json", "--cache-dir", str(tmp_path))
     rows = [json.loads(line) for line in result.stdout.splitlines()]
     assert [(row["name"], row["state"], row["licence"]) for row in rows] == [
-        (name, "missing", "Apache-2.0") for name in NAMES
+        (name, "missing", licence) for name, licence in LICENCES.items()
     ]
 
 
 def test_licences_name_who_says_so() -> None:
     result = models("licences")
     assert result.exit_code == 0
-    assert result.output.count("Apache-2.0") == 3
+    assert [line.split()[:2] for line in result.output.splitlines()] == list(map(list, LICENCES.items()))
     assert "PaddleOCR" in result.output
 
 
@@ -71,7 +74,8 @@ def test_verify_fails_with_1_and_tells_missing_from_corrupt(tmp_path: Path) -> N
     corrupt = override(tmp_path, b"something else")
     result = models("verify", "--override", corrupt, "--cache-dir", str(tmp_path / "store"))
     assert result.exit_code == 1
-    assert [line.split()[1] for line in result.stdout.splitlines()] == ["corrupt", "missing", "missing"]
+    words = [line.split()[1] for line in result.stdout.splitlines()]
+    assert words == ["corrupt", *["missing"] * (len(LICENCES) - 1)]
     assert "vidence models pull ocr-direction" in result.stderr
 
 

@@ -7,16 +7,18 @@ from pathlib import Path
 import pytest
 
 from vidence_server.core.errors import DomainError, Reason
+from vidence_server.inference.builds import Build, CheckInput
 from vidence_server.inference.registry import (
+    ONNX,
     ArchiveMember,
     LocalFile,
     ModelOverride,
     NpmPackage,
-    PypiPackage,
     RemoteFile,
     load_registry,
     parse_registry,
 )
+from vidence_server.vision.faces.profile import FACE_MODELS
 
 pytestmark = pytest.mark.requirement("R-OP7")
 
@@ -46,17 +48,51 @@ warm_up = [{{ x = [1, 2] }}]
 
 def test_the_shipped_registry_is_complete_and_permissive() -> None:
     registry = load_registry()
-    assert [spec.name for spec in registry] == ["ocr-detector", "ocr-recogniser", "ocr-direction"]
-    assert len(registry) == 3
+    names = [spec.name for spec in registry]
+    assert names[:3] == ["ocr-detector", "ocr-recogniser", "ocr-direction"]
+    assert {*FACE_MODELS} <= {*names}
+    assert len(registry) == len(names)
     for spec in registry:
         assert spec.licence.spdx in PERMISSIVE
-        assert all(
-            (spec.title, spec.licence.origin, spec.inputs, spec.outputs, spec.preprocessing, spec.size_bytes)
-        )
-        assert spec.max_batch >= 1
-        assert spec.warm_up_shapes
+        assert all((spec.title, spec.licence.origin, spec.size_bytes))
         assert isinstance(spec.source, ArchiveMember)
-        assert spec.source.archive == PypiPackage("rapidocr", "3.10.0", spec.source.archive.sha256)
+        assert (spec.build is None) == (not spec.checks)
+        if spec.format == ONNX:
+            assert all((spec.inputs, spec.outputs, spec.preprocessing))
+            assert spec.max_batch >= 1
+            assert spec.warm_up_shapes
+
+
+def test_a_file_that_is_no_graph_needs_no_words_about_inputs() -> None:
+    text = TEMPLATE.partition("inputs =")[0] + 'format = "json"\n'
+    spec = parse_registry(text)["m"]
+    assert (spec.format, spec.inputs, spec.warm_up_shapes) == ("json", (), ())
+    with pytest.raises(DomainError, match="inputs"):
+        parse_registry(text.replace('format = "json"', ""))
+
+
+def test_a_build_and_its_checks_are_read() -> None:
+    build = """
+build = { kind = "fold-dequantize", dynamic = { x = [0] } }
+checks = [
+  { inputs = { x = { shape = [1, 2], spread = [0, 9] } }, output = "y", expected = [1], tolerance = 0.1 },
+  { inputs = { x = { values = [[1, 2]] } }, output = "y", expected = [0], tolerance = 0 },
+]
+"""
+    spec = parse_registry(TEMPLATE + build)["m"]
+    assert spec.build == Build("fold-dequantize", {"dynamic": {"x": [0]}})
+    filled, literal = spec.checks
+    assert filled.inputs["x"] == CheckInput(shape=(1, 2), spread=(0.0, 9.0), dtype="float32")
+    assert (filled.expected, filled.tolerance) == ((1.0,), 0.1)
+    assert literal.inputs["x"] == CheckInput(values=[[1, 2]], dtype="int64")
+    with pytest.raises(DomainError, match="an input of a check"):
+        parse_registry(TEMPLATE + build.replace("values", "numbers"))
+
+
+def test_another_build_of_the_same_source_is_another_file() -> None:
+    keys = {Build("k", {}).key, Build("k", {"revision": 2}).key, Build("l", {}).key}
+    assert len(keys) == 3
+    assert Build("k", {"a": 1, "b": 2}).key == Build("k", {"b": 2, "a": 1}).key
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
@@ -110,6 +146,15 @@ def test_an_override_changes_the_file_and_keeps_how_it_is_fed() -> None:
     assert changed["ocr-recogniser"] == registry["ocr-recogniser"]
     with pytest.raises(DomainError):
         registry.with_overrides({"nope": ModelOverride(sha256=SHA, path=Path("/mine.onnx"))})
+
+
+@pytest.mark.requirement("R-FA1")
+def test_an_override_of_a_built_model_is_used_as_it_is() -> None:
+    before = load_registry()["face-embedder"]
+    override = ModelOverride(sha256=SHA, path=Path("/mine.onnx"))
+    after = load_registry().with_overrides({"face-embedder": override})["face-embedder"]
+    assert before.build is not None
+    assert (after.build, after.checks, after.max_batch) == (None, (), before.max_batch)
 
 
 def test_an_override_is_read_from_one_word() -> None:

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorSize:
+    """How large the detector sees a picture; replaces a profile's own numbers for one kind of picture."""
+
+    area_px: int
+    """Width × height, as `ReadingProfile.detector_area_px`."""
+    long_side_px: int
+    """The longer side at most, as `ReadingProfile.detector_long_side_px`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +60,13 @@ class ReadingProfile:
 
     lines_ahead_per_worker: int = 2
     """Lines of one picture in flight per worker of the engine: 1 lets workers idle behind a long line."""
+
+    def sized(self, size: DetectorSize | None) -> ReadingProfile:
+        """This profile, seeing at least as much as `size` says; itself where that is None."""
+        if size is None:
+            return self
+        return replace(
+            self,
+            detector_area_px=max(self.detector_area_px, size.area_px),
+            detector_long_side_px=max(self.detector_long_side_px, size.long_side_px),
+        )

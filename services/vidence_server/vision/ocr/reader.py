@@ -13,7 +13,7 @@ from vidence_server.vision.ocr.crop import line_crop
 from vidence_server.vision.ocr.detector import DetectorInput, FloatArray, detector_input, text_regions
 from vidence_server.vision.ocr.lines import PageLines
 from vidence_server.vision.ocr.order import reading_order
-from vidence_server.vision.ocr.profile import ReadingProfile
+from vidence_server.vision.ocr.profile import DetectorSize, ReadingProfile
 from vidence_server.vision.ocr.recogniser import Vocabulary, decode_line
 from vidence_server.vision.text import TextLine, TextRegion
 
@@ -34,15 +34,22 @@ class TextReader:
         self,
         image: Image,
         *,
+        size: DetectorSize | None = None,
         priority: Priority = Priority.INTERACTIVE,
         deadline: Deadline | None = None,
     ) -> tuple[TextRegion, ...]:
         """The places of text, in reading order; none on an empty page. Cancelling stops the work.
 
+        Args:
+            image: what is searched.
+            size: how large it is looked at, where the profile's own size is not enough.
+            priority: of every step.
+            deadline: of every step.
+
         Raises:
             DomainError: as the engine's (QUEUE_FULL, DEADLINE_EXCEEDED, DRAINING, …).
         """
-        profile, engine = self._profile, self._engine
+        profile, engine = self._profile.sized(size), self._engine
         seen = await engine.call(
             partial(detector_input, image.pixels, profile),
             step="ocr-detector-input",

@@ -272,6 +272,111 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
 
     Sample: `{"reason": "IDEMPOTENCY_CONFLICT", "domain": "vidence", "metadata": {}}`
     """
+    REASON_LIBRARY_NOT_FOUND: _Reason.ValueType  # 60
+    """`NOT_FOUND`. No library of the tenant has this id.
+
+    Sample: `{"reason": "LIBRARY_NOT_FOUND", "domain": "vidence", "metadata": {"library_id": "passports"}}`
+    """
+    REASON_LIBRARY_EXISTS: _Reason.ValueType  # 61
+    """`ALREADY_EXISTS`. A library with this id exists.
+
+    Sample: `{"reason": "LIBRARY_EXISTS", "domain": "vidence", "metadata": {"library_id": "passports"}}`
+    """
+    REASON_DOCUMENT_NOT_FOUND: _Reason.ValueType  # 62
+    """`NOT_FOUND`. The library has no document with this id.
+
+    Sample: `{"reason": "DOCUMENT_NOT_FOUND", "domain": "vidence", "metadata": {}}`
+    """
+    REASON_DOCUMENT_EXISTS: _Reason.ValueType  # 63
+    """`ALREADY_EXISTS`. The library has a document with this id and other content; the call asked not to replace it.
+
+    Sample: `{"reason": "DOCUMENT_EXISTS", "domain": "vidence", "metadata": {"version": "3"}}`
+    """
+    REASON_DOCUMENT_INVALID: _Reason.ValueType  # 64
+    """`INVALID_ARGUMENT`. The line or message is no document.
+
+    Sample: `{"reason": "DOCUMENT_INVALID", "domain": "vidence", "metadata": {"line": "17"}}`
+    """
+    REASON_REVISION_MISMATCH: _Reason.ValueType  # 65
+    """`ABORTED`. The document has another version than the one that the call expects. Read it again and decide anew.
+
+    Sample: `{"reason": "REVISION_MISMATCH", "domain": "vidence", "metadata": {"expected": "3", "actual": "4"}}`
+    """
+    REASON_EMBEDDING_MODEL_MISMATCH: _Reason.ValueType  # 66
+    """`FAILED_PRECONDITION`. The vector was made by another model than those of the library, or has another length; they cannot be compared.
+
+    Sample: `{"reason": "EMBEDDING_MODEL_MISMATCH", "domain": "vidence", "metadata": {"expected": "all-minilm-l6-v2@1", "actual": "other@2"}}`
+    """
+    REASON_EMBEDDING_UNAVAILABLE: _Reason.ValueType  # 67
+    """`FAILED_PRECONDITION`. A vector is needed and the server has no model to make it: send the vector, or search by words.
+
+    Sample: `{"reason": "EMBEDDING_UNAVAILABLE", "domain": "vidence", "metadata": {"model": "other@2"}}`
+    """
+    REASON_EXPORT_TOKEN_INVALID: _Reason.ValueType  # 68
+    """`INVALID_ARGUMENT`. The resume token was not given by this server for this library.
+
+    Sample: `{"reason": "EXPORT_TOKEN_INVALID", "domain": "vidence", "metadata": {}}`
+    """
+    REASON_EXPORT_EXPIRED: _Reason.ValueType  # 69
+    """`OUT_OF_RANGE`. The snapshot of the export is no longer kept. Export again from the beginning.
+
+    Sample: `{"reason": "EXPORT_EXPIRED", "domain": "vidence", "metadata": {}}`
+    """
+    REASON_IMPORT_CHECKSUM_MISMATCH: _Reason.ValueType  # 70
+    """`DATA_LOSS`. The documents that came are not those that were exported: count or checksum differ. What came was kept.
+
+    Sample: `{"reason": "IMPORT_CHECKSUM_MISMATCH", "domain": "vidence", "metadata": {"expected": "9f86d081", "actual": "60303ae2"}}`
+    """
+    REASON_IMPORT_INCOMPLETE: _Reason.ValueType  # 71
+    """`INVALID_ARGUMENT`. The export has no end: it was cut. What came was kept; import the whole export.
+
+    Sample: `{"reason": "IMPORT_INCOMPLETE", "domain": "vidence", "metadata": {"documents": "1200"}}`
+    """
+    REASON_QUERY_NOT_FOUND: _Reason.ValueType  # 72
+    """`NOT_FOUND`. No live query has this id: it was idle for too long, or the server was restarted. Open it again.
+
+    Sample: `{"reason": "QUERY_NOT_FOUND", "domain": "vidence", "metadata": {}}`
+    """
+    REASON_QUERY_LIMIT: _Reason.ValueType  # 73
+    """`RESOURCE_EXHAUSTED`. The service has as many live queries as it may have. Retry after `RetryInfo.retry_delay`.
+
+    Sample: `{"reason": "QUERY_LIMIT", "domain": "vidence", "metadata": {"limit": "1000"}}`
+    """
+    REASON_REEMBEDDING_RUNNING: _Reason.ValueType  # 74
+    """`FAILED_PRECONDITION`. The vectors of the library are being changed to another model already.
+
+    Sample: `{"reason": "REEMBEDDING_RUNNING", "domain": "vidence", "metadata": {"model": "all-minilm-l6-v2@1"}}`
+    """
+    REASON_SUBJECT_NOT_FOUND: _Reason.ValueType  # 75
+    """`NOT_FOUND`. The library has no template of this subject.
+
+    Sample: `{"reason": "SUBJECT_NOT_FOUND", "domain": "vidence", "metadata": {}}`
+    """
+    REASON_FACE_EXISTS: _Reason.ValueType  # 77
+    """`ALREADY_EXISTS`. The library has another template with this id.
+
+    Sample: `{"reason": "FACE_EXISTS", "domain": "vidence", "metadata": {}}`
+    """
+    REASON_NO_FACE: _Reason.ValueType  # 80
+    """`INVALID_ARGUMENT`. No face was found in the picture.
+
+    Sample: `{"reason": "NO_FACE", "domain": "vidence", "metadata": {"image": "probe"}}`
+    """
+    REASON_SEVERAL_FACES: _Reason.ValueType  # 81
+    """`INVALID_ARGUMENT`. The picture shows several faces where one is asked for.
+
+    Sample: `{"reason": "SEVERAL_FACES", "domain": "vidence", "metadata": {"image": "probe", "limit": "1", "actual": "3"}}`
+    """
+    REASON_FACE_TOO_SMALL: _Reason.ValueType  # 82
+    """`INVALID_ARGUMENT`. The eyes are too near to each other, in px, for what was asked.
+
+    Sample: `{"reason": "FACE_TOO_SMALL", "domain": "vidence", "metadata": {"image": "reference", "limit": "12", "actual": "7.4"}}`
+    """
+    REASON_TEMPLATE_FOREIGN: _Reason.ValueType  # 83
+    """`FAILED_PRECONDITION`. Face templates of different models or versions were to be compared.
+
+    Sample: `{"reason": "TEMPLATE_FOREIGN", "domain": "vidence", "metadata": {"model": "face-embedder@fb143eea0783", "other_model": "face-embedder@0ba9fbfa01b5"}}`
+    """
     REASON_SESSION_NOT_FOUND: _Reason.ValueType  # 90
     """`NOT_FOUND`. No capture session that is kept has this id.
 
@@ -326,6 +431,31 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """`INVALID_ARGUMENT`. There is no guidance in this language.
 
     Sample: `{"reason": "LANGUAGE_UNKNOWN", "domain": "vidence", "metadata": {"known": "en, es, fil"}}`
+    """
+    REASON_PATH_UNKNOWN: _Reason.ValueType  # 110
+    """`NOT_FOUND`. Nothing is offered at this path, or not by this verb.
+
+    Sample: `{"reason": "PATH_UNKNOWN", "domain": "vidence", "metadata": {}}`
+    """
+    REASON_ORIGIN_REFUSED: _Reason.ValueType  # 111
+    """`PERMISSION_DENIED`. The page that asks is not one of those that may: `bridge.origins`.
+
+    Sample: `{"reason": "ORIGIN_REFUSED", "domain": "vidence", "metadata": {}}`
+    """
+    REASON_BODY_TOO_LARGE: _Reason.ValueType  # 112
+    """`INVALID_ARGUMENT`. The body of the HTTP request, or a line of it, has more bytes than the limit.
+
+    Sample: `{"reason": "BODY_TOO_LARGE", "domain": "vidence", "metadata": {"limit": "25165824"}}`
+    """
+    REASON_RATE_LIMITED: _Reason.ValueType  # 113
+    """`RESOURCE_EXHAUSTED`. More requests came than Envoy lets through per second. Try again a second later.
+
+    Sample: `{"reason": "RATE_LIMITED", "domain": "vidence", "metadata": {}}`
+    """
+    REASON_CATALOGUE_UNKNOWN: _Reason.ValueType  # 120
+    """`INVALID_ARGUMENT`. The service has no card catalogue of this name.
+
+    Sample: `{"reason": "CATALOGUE_UNKNOWN", "domain": "vidence", "metadata": {"known": "demo"}}`
     """
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
@@ -584,6 +714,111 @@ REASON_IDEMPOTENCY_CONFLICT: Reason.ValueType  # 51
 
 Sample: `{"reason": "IDEMPOTENCY_CONFLICT", "domain": "vidence", "metadata": {}}`
 """
+REASON_LIBRARY_NOT_FOUND: Reason.ValueType  # 60
+"""`NOT_FOUND`. No library of the tenant has this id.
+
+Sample: `{"reason": "LIBRARY_NOT_FOUND", "domain": "vidence", "metadata": {"library_id": "passports"}}`
+"""
+REASON_LIBRARY_EXISTS: Reason.ValueType  # 61
+"""`ALREADY_EXISTS`. A library with this id exists.
+
+Sample: `{"reason": "LIBRARY_EXISTS", "domain": "vidence", "metadata": {"library_id": "passports"}}`
+"""
+REASON_DOCUMENT_NOT_FOUND: Reason.ValueType  # 62
+"""`NOT_FOUND`. The library has no document with this id.
+
+Sample: `{"reason": "DOCUMENT_NOT_FOUND", "domain": "vidence", "metadata": {}}`
+"""
+REASON_DOCUMENT_EXISTS: Reason.ValueType  # 63
+"""`ALREADY_EXISTS`. The library has a document with this id and other content; the call asked not to replace it.
+
+Sample: `{"reason": "DOCUMENT_EXISTS", "domain": "vidence", "metadata": {"version": "3"}}`
+"""
+REASON_DOCUMENT_INVALID: Reason.ValueType  # 64
+"""`INVALID_ARGUMENT`. The line or message is no document.
+
+Sample: `{"reason": "DOCUMENT_INVALID", "domain": "vidence", "metadata": {"line": "17"}}`
+"""
+REASON_REVISION_MISMATCH: Reason.ValueType  # 65
+"""`ABORTED`. The document has another version than the one that the call expects. Read it again and decide anew.
+
+Sample: `{"reason": "REVISION_MISMATCH", "domain": "vidence", "metadata": {"expected": "3", "actual": "4"}}`
+"""
+REASON_EMBEDDING_MODEL_MISMATCH: Reason.ValueType  # 66
+"""`FAILED_PRECONDITION`. The vector was made by another model than those of the library, or has another length; they cannot be compared.
+
+Sample: `{"reason": "EMBEDDING_MODEL_MISMATCH", "domain": "vidence", "metadata": {"expected": "all-minilm-l6-v2@1", "actual": "other@2"}}`
+"""
+REASON_EMBEDDING_UNAVAILABLE: Reason.ValueType  # 67
+"""`FAILED_PRECONDITION`. A vector is needed and the server has no model to make it: send the vector, or search by words.
+
+Sample: `{"reason": "EMBEDDING_UNAVAILABLE", "domain": "vidence", "metadata": {"model": "other@2"}}`
+"""
+REASON_EXPORT_TOKEN_INVALID: Reason.ValueType  # 68
+"""`INVALID_ARGUMENT`. The resume token was not given by this server for this library.
+
+Sample: `{"reason": "EXPORT_TOKEN_INVALID", "domain": "vidence", "metadata": {}}`
+"""
+REASON_EXPORT_EXPIRED: Reason.ValueType  # 69
+"""`OUT_OF_RANGE`. The snapshot of the export is no longer kept. Export again from the beginning.
+
+Sample: `{"reason": "EXPORT_EXPIRED", "domain": "vidence", "metadata": {}}`
+"""
+REASON_IMPORT_CHECKSUM_MISMATCH: Reason.ValueType  # 70
+"""`DATA_LOSS`. The documents that came are not those that were exported: count or checksum differ. What came was kept.
+
+Sample: `{"reason": "IMPORT_CHECKSUM_MISMATCH", "domain": "vidence", "metadata": {"expected": "9f86d081", "actual": "60303ae2"}}`
+"""
+REASON_IMPORT_INCOMPLETE: Reason.ValueType  # 71
+"""`INVALID_ARGUMENT`. The export has no end: it was cut. What came was kept; import the whole export.
+
+Sample: `{"reason": "IMPORT_INCOMPLETE", "domain": "vidence", "metadata": {"documents": "1200"}}`
+"""
+REASON_QUERY_NOT_FOUND: Reason.ValueType  # 72
+"""`NOT_FOUND`. No live query has this id: it was idle for too long, or the server was restarted. Open it again.
+
+Sample: `{"reason": "QUERY_NOT_FOUND", "domain": "vidence", "metadata": {}}`
+"""
+REASON_QUERY_LIMIT: Reason.ValueType  # 73
+"""`RESOURCE_EXHAUSTED`. The service has as many live queries as it may have. Retry after `RetryInfo.retry_delay`.
+
+Sample: `{"reason": "QUERY_LIMIT", "domain": "vidence", "metadata": {"limit": "1000"}}`
+"""
+REASON_REEMBEDDING_RUNNING: Reason.ValueType  # 74
+"""`FAILED_PRECONDITION`. The vectors of the library are being changed to another model already.
+
+Sample: `{"reason": "REEMBEDDING_RUNNING", "domain": "vidence", "metadata": {"model": "all-minilm-l6-v2@1"}}`
+"""
+REASON_SUBJECT_NOT_FOUND: Reason.ValueType  # 75
+"""`NOT_FOUND`. The library has no template of this subject.
+
+Sample: `{"reason": "SUBJECT_NOT_FOUND", "domain": "vidence", "metadata": {}}`
+"""
+REASON_FACE_EXISTS: Reason.ValueType  # 77
+"""`ALREADY_EXISTS`. The library has another template with this id.
+
+Sample: `{"reason": "FACE_EXISTS", "domain": "vidence", "metadata": {}}`
+"""
+REASON_NO_FACE: Reason.ValueType  # 80
+"""`INVALID_ARGUMENT`. No face was found in the picture.
+
+Sample: `{"reason": "NO_FACE", "domain": "vidence", "metadata": {"image": "probe"}}`
+"""
+REASON_SEVERAL_FACES: Reason.ValueType  # 81
+"""`INVALID_ARGUMENT`. The picture shows several faces where one is asked for.
+
+Sample: `{"reason": "SEVERAL_FACES", "domain": "vidence", "metadata": {"image": "probe", "limit": "1", "actual": "3"}}`
+"""
+REASON_FACE_TOO_SMALL: Reason.ValueType  # 82
+"""`INVALID_ARGUMENT`. The eyes are too near to each other, in px, for what was asked.
+
+Sample: `{"reason": "FACE_TOO_SMALL", "domain": "vidence", "metadata": {"image": "reference", "limit": "12", "actual": "7.4"}}`
+"""
+REASON_TEMPLATE_FOREIGN: Reason.ValueType  # 83
+"""`FAILED_PRECONDITION`. Face templates of different models or versions were to be compared.
+
+Sample: `{"reason": "TEMPLATE_FOREIGN", "domain": "vidence", "metadata": {"model": "face-embedder@fb143eea0783", "other_model": "face-embedder@0ba9fbfa01b5"}}`
+"""
 REASON_SESSION_NOT_FOUND: Reason.ValueType  # 90
 """`NOT_FOUND`. No capture session that is kept has this id.
 
@@ -638,5 +873,30 @@ REASON_LANGUAGE_UNKNOWN: Reason.ValueType  # 100
 """`INVALID_ARGUMENT`. There is no guidance in this language.
 
 Sample: `{"reason": "LANGUAGE_UNKNOWN", "domain": "vidence", "metadata": {"known": "en, es, fil"}}`
+"""
+REASON_PATH_UNKNOWN: Reason.ValueType  # 110
+"""`NOT_FOUND`. Nothing is offered at this path, or not by this verb.
+
+Sample: `{"reason": "PATH_UNKNOWN", "domain": "vidence", "metadata": {}}`
+"""
+REASON_ORIGIN_REFUSED: Reason.ValueType  # 111
+"""`PERMISSION_DENIED`. The page that asks is not one of those that may: `bridge.origins`.
+
+Sample: `{"reason": "ORIGIN_REFUSED", "domain": "vidence", "metadata": {}}`
+"""
+REASON_BODY_TOO_LARGE: Reason.ValueType  # 112
+"""`INVALID_ARGUMENT`. The body of the HTTP request, or a line of it, has more bytes than the limit.
+
+Sample: `{"reason": "BODY_TOO_LARGE", "domain": "vidence", "metadata": {"limit": "25165824"}}`
+"""
+REASON_RATE_LIMITED: Reason.ValueType  # 113
+"""`RESOURCE_EXHAUSTED`. More requests came than Envoy lets through per second. Try again a second later.
+
+Sample: `{"reason": "RATE_LIMITED", "domain": "vidence", "metadata": {}}`
+"""
+REASON_CATALOGUE_UNKNOWN: Reason.ValueType  # 120
+"""`INVALID_ARGUMENT`. The service has no card catalogue of this name.
+
+Sample: `{"reason": "CATALOGUE_UNKNOWN", "domain": "vidence", "metadata": {"known": "demo"}}`
 """
 Global___Reason: _TypeAlias = Reason  # noqa: Y015

@@ -99,8 +99,16 @@ class ExtractionOptions(_message.Message):
 
     PDF_PAGE_FIELD_NUMBER: _builtins.int
     HEARTBEAT_PERIOD_FIELD_NUMBER: _builtins.int
+    CATALOGUE_FIELD_NUMBER: _builtins.int
+    RECORD_FIELD_NUMBER: _builtins.int
     pdf_page: _builtins.int
     """Page of a PDF, from 1. Unset: 1. Ignored for images."""
+    catalogue: _builtins.str
+    """Name of the card catalogue that a decklist is resolved against; the server's settings name them. Empty: the
+    server's default. Ignored for other documents. Errors: CATALOGUE_UNKNOWN.
+    """
+    record: _builtins.bool
+    """Whether the reading ends with its provenance record. Unset: it does not."""
     @_builtins.property
     def heartbeat_period(self) -> _duration_pb2.Duration:
         """How often the stream shows that it is alive, 1–300 s. Unset: the server's default, 30 s."""
@@ -110,10 +118,12 @@ class ExtractionOptions(_message.Message):
         *,
         pdf_page: _builtins.int = ...,
         heartbeat_period: _duration_pb2.Duration | None = ...,
+        catalogue: _builtins.str = ...,
+        record: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["heartbeat_period", b"heartbeat_period"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["heartbeat_period", b"heartbeat_period", "pdf_page", b"pdf_page"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalogue", b"catalogue", "heartbeat_period", b"heartbeat_period", "pdf_page", b"pdf_page", "record", b"record"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -329,6 +339,12 @@ class ExtractionComplete(_message.Message):
 
     DOCUMENT_FIELD_NUMBER: _builtins.int
     LATENCY_FIELD_NUMBER: _builtins.int
+    PROVENANCE_RECORD_FIELD_NUMBER: _builtins.int
+    provenance_record: _builtins.str
+    """The provenance record, canonical JSON: hashes of the image, the models and the card catalogue, the version, the
+    configuration, and each field with its proof, every entry chained to the one before it by its hash. Empty unless
+    `options.record` asked for it. It holds field values: keep it as the document itself is kept.
+    """
     @_builtins.property
     def document(self) -> _document_pb2.Document:
         """The document with the last revision of every field."""
@@ -342,10 +358,11 @@ class ExtractionComplete(_message.Message):
         *,
         document: _document_pb2.Document | None = ...,
         latency: Global___LatencyBudget | None = ...,
+        provenance_record: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "latency", b"latency"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "latency", b"latency"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "latency", b"latency", "provenance_record", b"provenance_record"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -485,8 +502,11 @@ class ReadDocumentResponse(_message.Message):
     IMAGE_SIZE_FIELD_NUMBER: _builtins.int
     DOCUMENT_FIELD_NUMBER: _builtins.int
     LATENCY_FIELD_NUMBER: _builtins.int
+    PROVENANCE_RECORD_FIELD_NUMBER: _builtins.int
     extraction_id: _builtins.str
     """Names this reading in logs and metrics, `ext_` and a UUIDv7."""
+    provenance_record: _builtins.str
+    """The provenance record, as in `ExtractionComplete`. Empty unless `options.record` asked for it."""
     @_builtins.property
     def image_size(self) -> _geometry_pb2.ImageSize:
         """Size of the image as it is displayed; all boxes are in its pixels."""
@@ -506,10 +526,11 @@ class ReadDocumentResponse(_message.Message):
         image_size: _geometry_pb2.ImageSize | None = ...,
         document: _document_pb2.Document | None = ...,
         latency: Global___LatencyBudget | None = ...,
+        provenance_record: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "image_size", b"image_size", "latency", b"latency"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "extraction_id", b"extraction_id", "image_size", b"image_size", "latency", b"latency"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "extraction_id", b"extraction_id", "image_size", b"image_size", "latency", b"latency", "provenance_record", b"provenance_record"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

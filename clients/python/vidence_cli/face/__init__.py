@@ -1,0 +1,1 @@
+"""`vidence face`: looks at faces."""

@@ -1,0 +1,1 @@
+"""The face service: faces found, measured, compared and embedded, over gRPC."""

@@ -1,0 +1,1 @@
+"""What the face service decides, and the words for it."""

@@ -1,0 +1,1 @@
+"""Looking at faces: finding, measuring, comparing them. Knows pixels and models, not people."""
