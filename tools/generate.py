@@ -39,10 +39,36 @@ def generate(output: Path) -> None:
     command += [f"--plugin=protoc-gen-{name}={path}" for name, path in plugins.items()]
     command += [f"--{kind}_out={output}" for kind in ("python", "grpc_python", "mypy", "mypy_grpc")]
     subprocess.run(command + proto_files(), check=True)
+    write_descriptors(output / "vidence" / "descriptors.binpb")
     for package in (output / "vidence", output / "buf"):
         for folder in (package, *(path for path in package.rglob("*") if path.is_dir())):
             (folder / "__init__.py").touch()
         (package / "py.typed").touch()
+
+
+def write_descriptors(path: Path) -> None:
+    """The contract as one FileDescriptorSet with its comments: what the bridge and Envoy transcode by."""
+    command = [sys.executable, "-m", "grpc_tools.protoc", "--include_imports", "--include_source_info"]
+    command += [f"-I{include}" for include in (*INCLUDES, Path(grpc_tools.__file__).parent / "_proto")]
+    # Details of errors are found by their names only: no proto of ours imports them.
+    files = [*proto_files(), "google/rpc/error_details.proto"]
+    subprocess.run([*command, f"--descriptor_set_out={path}", *files], check=True)
+
+
+def bring_up_to_date(output: Path, generated: Path) -> None:
+    """Makes `output` the same as `generated`; files that are right stay, for what runs meanwhile."""
+    for path in sorted(output.rglob("*"), reverse=True):
+        made = generated / path.relative_to(output)
+        if path.is_dir() and not made.is_dir() and path.name != "__pycache__":
+            shutil.rmtree(path)
+        elif path.is_file() and not made.exists() and "__pycache__" not in path.parts:
+            path.unlink()
+    for made in generated.rglob("*"):
+        path = output / made.relative_to(generated)
+        if made.is_dir():
+            path.mkdir(parents=True, exist_ok=True)
+        elif not path.exists() or not filecmp.cmp(made, path, shallow=False):
+            made.replace(path)
 
 
 def differences(left: Path, right: Path) -> list[str]:
@@ -61,8 +87,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="fail when gen/python is stale")
     if not parser.parse_args().check:
-        shutil.rmtree(OUTPUT, ignore_errors=True)
-        generate(OUTPUT)
+        with tempfile.TemporaryDirectory(dir=OUTPUT.parent) as scratch:
+            generate(Path(scratch))
+            bring_up_to_date(OUTPUT, Path(scratch))
         return 0
     with tempfile.TemporaryDirectory() as scratch:
         generate(Path(scratch))

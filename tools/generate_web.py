@@ -8,7 +8,6 @@ HTTP paths) are taken out first: a page would carry them without a use, and they
 from __future__ import annotations
 
 import argparse
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from generate import OUTPUT as PYTHON_OUTPUT
-from generate import ROOT, differences
+from generate import ROOT, bring_up_to_date, differences
 from google.protobuf.compiler.plugin_pb2 import CodeGeneratorRequest, CodeGeneratorResponse
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 
@@ -75,8 +74,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="fail when gen/ts is stale")
     if not parser.parse_args().check:
-        shutil.rmtree(OUTPUT, ignore_errors=True)
-        generate(OUTPUT)
+        with tempfile.TemporaryDirectory(dir=OUTPUT.parent) as scratch:
+            generate(Path(scratch))
+            bring_up_to_date(OUTPUT, Path(scratch))
         return 0
     with tempfile.TemporaryDirectory() as scratch:
         generate(Path(scratch))

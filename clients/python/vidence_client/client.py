@@ -6,9 +6,14 @@ import random
 from types import TracebackType
 from typing import Self
 
+from vidence_client.batch import BatchClient
+from vidence_client.batch_jobs import JobClient
+from vidence_client.capture import CaptureClient
 from vidence_client.channel import DEFAULT_ADDRESS, Channel, RetryPolicy
 from vidence_client.events import EventsClient
 from vidence_client.extraction import ExtractionClient
+from vidence_client.face import FaceClient
+from vidence_client.library import LibraryClient
 
 
 class Client:
@@ -32,6 +37,11 @@ class Client:
         self._channel = Channel(address, retry=retry, randomness=randomness)
         self.extraction = ExtractionClient(self._channel)
         self.events = EventsClient(self._channel)
+        self.batches = BatchClient(self._channel)
+        self.jobs = JobClient(self._channel)
+        self.faces = FaceClient(self._channel)
+        self.capture = CaptureClient(self._channel)
+        self.libraries = LibraryClient(self._channel)
 
     @property
     def address(self) -> str:

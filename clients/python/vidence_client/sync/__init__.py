@@ -17,12 +17,29 @@ from typing import Self
 from vidence_client import client as asynchronous
 from vidence_client.channel import DEFAULT_ADDRESS, RetryPolicy
 from vidence_client.publishing import Publisher
+from vidence_client.sync.batch import BatchClient, JobClient
+from vidence_client.sync.capture import CaptureClient
 from vidence_client.sync.events import EventsClient
 from vidence_client.sync.extraction import ExtractionClient
+from vidence_client.sync.face import FaceClient
+from vidence_client.sync.library import LibraryClient
 from vidence_client.sync.loop_thread import LoopThread
 from vidence_client.sync.stream import Stream, Watch
 
-__all__ = ["Client", "EventsClient", "ExtractionClient", "LoopThread", "Publisher", "Stream", "Watch"]
+__all__ = [
+    "BatchClient",
+    "CaptureClient",
+    "Client",
+    "EventsClient",
+    "ExtractionClient",
+    "FaceClient",
+    "JobClient",
+    "LibraryClient",
+    "LoopThread",
+    "Publisher",
+    "Stream",
+    "Watch",
+]
 
 
 class Client:
@@ -44,6 +61,11 @@ class Client:
         self.address = address
         self.extraction = ExtractionClient(client.extraction, self._thread)
         self.events = EventsClient(client.events, self._thread)
+        self.batches = BatchClient(client.batches, self._thread)
+        self.jobs = JobClient(client.jobs, self._thread)
+        self.faces = FaceClient(client.faces, self._thread)
+        self.capture = CaptureClient(client.capture, self._thread)
+        self.libraries = LibraryClient(client.libraries, self._thread)
 
     def close(self) -> None:
         """Closes the connection; calls that still run are cancelled. May be called again."""

@@ -26,6 +26,8 @@ class ExtractionClient:
         *,
         document_type: str = "",
         pdf_page: int = 0,
+        catalogue: str = "",
+        record: bool = False,
         heartbeat_period_s: float | None = None,
         timeout: float | None = None,
     ) -> Stream[Response]:
@@ -34,6 +36,8 @@ class ExtractionClient:
             content,
             document_type=document_type,
             pdf_page=pdf_page,
+            catalogue=catalogue,
+            record=record,
             heartbeat_period_s=heartbeat_period_s,
             timeout=timeout,
         )
@@ -45,10 +49,19 @@ class ExtractionClient:
         *,
         document_type: str = "",
         pdf_page: int = 0,
+        catalogue: str = "",
+        record: bool = False,
         timeout: float = DEFAULT_TIMEOUT_S,
     ) -> extraction_service_pb2.ReadDocumentResponse:
         """Reads one document and answers once; arguments and errors as in the asynchronous client."""
-        reading = self._client.read(content, document_type=document_type, pdf_page=pdf_page, timeout=timeout)
+        reading = self._client.read(
+            content,
+            document_type=document_type,
+            pdf_page=pdf_page,
+            catalogue=catalogue,
+            record=record,
+            timeout=timeout,
+        )
         return self._thread.run(reading)
 
     def list_document_types(

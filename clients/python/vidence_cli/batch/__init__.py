@@ -1,0 +1,1 @@
+"""`vidence batch`: many images as one piece of work."""

@@ -1,0 +1,135 @@
+"""Tells what happens to a batch: to a person with a bar, to a program line by line."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Protocol, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from vidence.batch.v1 import batch_pb2
+from vidence.batch.v1.batch_service_pb2 import BatchEvent
+from vidence_cli.live import plain
+from vidence_cli.output import write_line
+
+
+class Telling(Protocol):
+    """Tells events as they come."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+    def take(self, event: BatchEvent) -> None:
+        """Tells the next event."""
+        ...
+
+
+class JsonTelling:
+    """One ProtoJSON object per event."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        pass
+
+    def take(self, event: BatchEvent) -> None:
+        """Writes the event."""
+        write_line(event)
+
+
+class PersonTelling:
+    """A line per image that ended, and below them a bar with the time that is left."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bar = Progress(
+            TextColumn("[dim]{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+        )
+        self._task = self._bar.add_task("waiting …", total=None)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def take(self, event: BatchEvent) -> None:
+        """Shows the event."""
+        match event.WhichOneof("payload"):
+            case "batch_start":
+                self._bar.update(self._task, total=event.batch_start.total, completed=event.batch_start.done)
+            case "progress":
+                name = plain(event.progress.file_name or f"image {event.progress.index}")
+                self._bar.update(
+                    self._task,
+                    total=event.progress.total,
+                    completed=event.progress.current,
+                    description=Text(name, overflow="ellipsis").plain[:40],
+                )
+            case "result":
+                self._console.print(_read(event.result))
+            case "error":
+                self._console.print(_failed(event.error))
+            case "complete":
+                self._console.print(closing(event.complete))
+            case _:
+                pass
+
+
+def _name(file_name: str, index: int) -> str:
+    return plain(file_name or f"image {index}")
+
+
+def _read(result: batch_pb2.BatchResult) -> Text:
+    count, seconds = len(result.document.fields), result.duration.ToTimedelta().total_seconds()
+    return Text.assemble(
+        ("✓ ", "green"),
+        _name(result.file_name, result.index),
+        (f"  {plain(result.document.document_type)}", "cyan"),
+        (f"  {count} field{'' if count == 1 else 's'}, {seconds:.2f} s", "dim"),
+    )
+
+
+def _failed(error: batch_pb2.BatchError) -> Text:
+    return Text.assemble(
+        ("✗ ", "red"),
+        _name(error.file_name, error.index),
+        (f"  {plain(error.reason)}", "red"),
+        (f"  {plain(error.error.message)}", "dim"),
+    )
+
+
+def closing(complete: batch_pb2.BatchComplete) -> Text:
+    """How it ended, in one line."""
+    numbers = complete.statistics
+    state = batch_pb2.BatchState.Name(complete.state).removeprefix("BATCH_STATE_").lower()
+    seconds = complete.timing.total_duration.ToTimedelta().total_seconds()
+    parts = [f"{numbers.succeeded} of {numbers.total} read"]
+    parts += [f"{numbers.failed} failed"] if numbers.failed else []
+    parts += [f"{numbers.cancelled} cancelled"] if numbers.cancelled else []
+    return Text(f"{state}: {', '.join(parts)}, {seconds:.1f} s", style="bold")

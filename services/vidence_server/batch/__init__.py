@@ -1,0 +1,1 @@
+"""Batches and jobs: many images read as one piece of work, by any number of workers, nothing done twice."""

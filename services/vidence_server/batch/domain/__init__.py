@@ -1,0 +1,1 @@
+"""What batches, items and jobs are, and what may happen to them. Nothing here talks to anybody."""

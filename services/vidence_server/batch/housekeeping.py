@@ -1,0 +1,107 @@
+"""What nobody asks for: rescue of stuck items, and the end of what has expired."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Self
+
+import structlog
+
+from vidence_server.batch.batches import Batches
+from vidence_server.batch.desk import Desk
+from vidence_server.batch.foundation import Foundation
+from vidence_server.batch.jobs import Jobs
+from vidence_server.batch.runs import Runs
+from vidence_server.batch.store import batch_table, item_table
+from vidence_server.core.errors import DomainError, Reason
+
+_AT_ONCE = 64
+
+
+class Housekeeping:
+    """Works from the beginning of its context to the end, in two tasks."""
+
+    def __init__(
+        self,
+        foundation: Foundation,
+        batches: Batches,
+        runs: Runs,
+        jobs: Jobs,
+        desk: Desk,
+        *,
+        sweep_period_s: float,
+    ) -> None:
+        self._base = foundation
+        self._batches = batches
+        self._runs = runs
+        self._jobs = jobs
+        self._desk = desk
+        self._sweep_period_s = sweep_period_s
+        self._log = structlog.get_logger(__name__)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        """Ends what a process before left behind, then begins.
+
+        Raises:
+            DomainError: STORAGE_FULL, STORAGE_FAILED.
+        """
+        await self._desk.rescue_local()
+        await self.end_calls()
+        rescue_period_s = min(self._base.policy.lease_s / 4, 5.0)
+        self._tasks = [
+            asyncio.create_task(self._again(self._rescue, rescue_period_s), name="rescue of stuck items"),
+            asyncio.create_task(self._again(self.sweep, self._sweep_period_s), name="retention of batches"),
+        ]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Ends both tasks."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.wait(self._tasks)
+
+    async def end_calls(self) -> None:
+        """Deletes the batches of calls that a dead process served."""
+        async with self._base.database.snapshot() as snapshot:
+            left = await batch_table.select_ephemeral(snapshot)
+        for batch in left:
+            await self._runs.cancel(batch.tenant, batch.id)
+            await self._batches.delete(batch.tenant, batch.id)
+
+    async def sweep(self) -> None:
+        """Deletes what has expired."""
+        now = self._base.clock.now()
+        async with self._base.database.snapshot() as snapshot:
+            batches = await batch_table.select_expired(snapshot, now, limit=_AT_ONCE)
+            jobs = await item_table.select_expired_jobs(snapshot, now, limit=_AT_ONCE)
+        for batch in batches:
+            await self._delete(batch.tenant, batch.id)
+        for job in jobs:
+            await self._jobs.delete(job)
+        if len(batches) == _AT_ONCE or len(jobs) == _AT_ONCE:
+            await self.sweep()
+
+    async def _delete(self, tenant: str, batch_id: str) -> None:
+        try:
+            await self._batches.delete(tenant, batch_id)
+        except DomainError as error:
+            # Meanwhile somebody deleted it, or put its items back into work.
+            if error.reason not in {Reason.BATCH_NOT_FOUND, Reason.BATCH_WRONG_STATE}:
+                raise
+
+    async def _rescue(self) -> None:
+        while await self._desk.rescue() == _AT_ONCE:
+            pass
+
+    async def _again(self, work: Callable[[], Awaitable[None]], period_s: float) -> None:
+        while True:
+            try:
+                await work()
+            except Exception as error:  # noqa: BLE001  # the next round tries again
+                self._log.warning("housekeeping failed", exc_info=error)
+            await asyncio.sleep(period_s)

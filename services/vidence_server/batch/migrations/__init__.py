@@ -1,0 +1,1 @@
+"""Revisions of the batch service's database (Alembic)."""

@@ -1,0 +1,1 @@
+"""The queue behind batches and jobs: who works at what, until when."""

@@ -1,0 +1,202 @@
+"""Batches over gRPC: translates requests, events and errors; decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from functools import partial
+from typing import Any, TypeAlias
+
+import grpc
+
+from vidence.batch.v1 import batch_service_pb2 as pb
+from vidence.batch.v1 import batch_service_pb2_grpc as pb_grpc
+from vidence_server.batch import convert
+from vidence_server.batch.domain.batch import Batch
+from vidence_server.batch.foundation import DEFAULT_TENANT
+from vidence_server.batch.ledger import batch_log
+from vidence_server.batch.service import BatchService
+from vidence_server.core.errors import DomainError, Reason
+from vidence_server.runtime.stream_servicer import Envelope, ResultStreams
+from vidence_server.runtime.watch_requests import to_watch_request
+from vidence_server.runtime.watch_streams import WatchStreams
+from vidence_server.streams.requests import Earliest
+
+Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+
+SERVICE_NAME = pb.DESCRIPTOR.services_by_name["BatchService"].full_name
+_TERMINAL = {"complete", "batch_failed"}
+
+_ENVELOPE: Envelope[pb.ProcessBatchResponse] = Envelope(
+    connected=lambda connected: pb.ProcessBatchResponse(connected=connected),
+    heartbeat=lambda heartbeat: pb.ProcessBatchResponse(heartbeat=heartbeat),
+    failed=lambda status: pb.ProcessBatchResponse(batch_failed=pb.BatchFailed(status=status)),
+    is_terminal=lambda response: response.WhichOneof("payload") in _TERMINAL,
+)
+
+
+class BatchServicer(pb_grpc.BatchServiceServicer):
+    """`vidence.batch.v1.BatchService`; its proto states what each RPC promises."""
+
+    def __init__(self, service: BatchService, results: ResultStreams, watches: WatchStreams) -> None:
+        self._service = service
+        self._results = results
+        self._watches = watches
+
+    def ProcessBatch(  # noqa: N802 - the name of the RPC
+        self, request: pb.ProcessBatchRequest, context: Context
+    ) -> AsyncIterator[pb.ProcessBatchResponse]:
+        """Streams what becomes of the images."""
+        period_s = None
+        if request.HasField("heartbeat_period"):
+            period_s = request.heartbeat_period.ToNanoseconds() / 1e9
+        responses = self._responses(request, _tenant(context))
+        return self._results.serve(context, responses, envelope=_ENVELOPE, heartbeat_period_s=period_s)
+
+    async def ReadBatch(  # noqa: N802 - the name of the RPC
+        self, request: pb.ReadBatchRequest, context: Context
+    ) -> pb.ReadBatchResponse:
+        """Answers what became of the images at once."""
+        images = list(map(convert.to_image, request.images))
+        batch, items = await self._service.calls.read(
+            _tenant(context), images, document_type=request.document_type
+        )
+        return convert.to_read_response(batch, items)
+
+    async def UploadBatch(  # noqa: N802 - the name of the RPC
+        self, request_iterator: AsyncIterator[pb.UploadBatchRequest], context: Context
+    ) -> pb.UploadBatchResponse:
+        """Takes images one after another."""
+        tenant = _tenant(context)
+        first = await anext(request_iterator, None)
+        if first is None or first.WhichOneof("payload") != "opening":
+            raise DomainError(Reason.REQUEST_INVALID, "The first message of an upload is its opening.")
+        batch = await self._opened(tenant, first.opening)
+        async for request in request_iterator:
+            if request.WhichOneof("payload") != "item":
+                raise DomainError(Reason.REQUEST_INVALID, "After its opening an upload has items only.")
+            image = convert.to_image(request.item.image)
+            await self._service.batches.add(tenant, batch.id, request.item.index, image, keep_refused=True)
+        if first.opening.start:
+            batch = await self._service.runs.start(tenant, batch.id)
+        else:
+            batch = await self._service.batches.get(tenant, batch.id)
+        return pb.UploadBatchResponse(batch=convert.to_batch(batch))
+
+    async def CreateBatch(  # noqa: N802 - the name of the RPC
+        self, request: pb.CreateBatchRequest, context: Context
+    ) -> pb.CreateBatchResponse:
+        """Creates a batch."""
+        batch = await self._service.batches.create(
+            _tenant(context), idempotency_key=request.idempotency_key, document_type=request.document_type
+        )
+        return pb.CreateBatchResponse(batch=convert.to_batch(batch))
+
+    async def AddBatchItem(  # noqa: N802 - the name of the RPC
+        self, request: pb.AddBatchItemRequest, context: Context
+    ) -> pb.AddBatchItemResponse:
+        """Adds an image."""
+        item, repeated = await self._service.batches.add(
+            _tenant(context), request.batch_id, request.index, convert.to_image(request.image)
+        )
+        return pb.AddBatchItemResponse(item=convert.to_item(item), repeated=repeated)
+
+    async def StartBatch(  # noqa: N802 - the name of the RPC
+        self, request: pb.StartBatchRequest, context: Context
+    ) -> pb.StartBatchResponse:
+        """Starts a batch."""
+        batch = await self._service.runs.start(_tenant(context), request.batch_id)
+        return pb.StartBatchResponse(batch=convert.to_batch(batch))
+
+    async def WatchBatch(  # type: ignore[override]  # noqa: N802 - it writes by itself; see `WatchStreams.serve`
+        self, request: pb.WatchBatchRequest, context: Context
+    ) -> None:
+        """Tells what happens in a run."""
+        tenant = _tenant(context)
+        wanted = to_watch_request(request, default=Earliest())
+        batch = await self._service.batches.get(tenant, request.batch_id)
+        name_of = partial(batch_log, tenant, batch.id)
+        source = self._service.watching.source(name_of, batch.run, request.run, wanted)
+        await self._watches.serve(context, source, wanted)
+
+    async def GetBatch(  # noqa: N802 - the name of the RPC
+        self, request: pb.GetBatchRequest, context: Context
+    ) -> pb.GetBatchResponse:
+        """Gives a batch."""
+        batch = await self._service.batches.get(_tenant(context), request.batch_id)
+        return pb.GetBatchResponse(batch=convert.to_batch(batch))
+
+    async def ListBatches(  # noqa: N802 - the name of the RPC
+        self, request: pb.ListBatchesRequest, context: Context
+    ) -> pb.ListBatchesResponse:
+        """Lists a page of batches."""
+        states = set(map(convert.of_batch_state, request.states))
+        page = await self._service.batches.page(
+            _tenant(context), states, page_size=request.page_size, page_token=request.page_token
+        )
+        return pb.ListBatchesResponse(
+            batches=map(convert.to_batch, page.batches), next_page_token=page.next_page_token
+        )
+
+    async def ListBatchItems(  # noqa: N802 - the name of the RPC
+        self, request: pb.ListBatchItemsRequest, context: Context
+    ) -> pb.ListBatchItemsResponse:
+        """Lists a page of items."""
+        page = await self._service.batches.item_page(
+            _tenant(context),
+            request.batch_id,
+            set(map(convert.of_item_state, request.states)),
+            page_size=request.page_size,
+            page_token=request.page_token,
+        )
+        return pb.ListBatchItemsResponse(
+            items=map(convert.to_item, page.items), next_page_token=page.next_page_token
+        )
+
+    async def CancelBatch(  # noqa: N802 - the name of the RPC
+        self, request: pb.CancelBatchRequest, context: Context
+    ) -> pb.CancelBatchResponse:
+        """Cancels a batch."""
+        batch = await self._service.runs.cancel(_tenant(context), request.batch_id)
+        return pb.CancelBatchResponse(batch=convert.to_batch(batch))
+
+    async def RetryItems(  # noqa: N802 - the name of the RPC
+        self, request: pb.RetryItemsRequest, context: Context
+    ) -> pb.RetryItemsResponse:
+        """Puts items back into work."""
+        batch, count = await self._service.runs.retry(
+            _tenant(context), request.batch_id, tuple(request.indexes)
+        )
+        return pb.RetryItemsResponse(batch=convert.to_batch(batch), item_count=count)
+
+    async def DeleteBatch(  # noqa: N802 - the name of the RPC
+        self, request: pb.DeleteBatchRequest, context: Context
+    ) -> pb.DeleteBatchResponse:
+        """Deletes a batch."""
+        await self._service.batches.delete(_tenant(context), request.batch_id)
+        return pb.DeleteBatchResponse()
+
+    async def _opened(self, tenant: str, opening: pb.UploadOpening) -> Batch:
+        if opening.batch_id and opening.idempotency_key:
+            raise DomainError(
+                Reason.REQUEST_INVALID, "An upload names a batch, or the key of a new one, not both."
+            )
+        if opening.batch_id:
+            return await self._service.batches.get(tenant, opening.batch_id)
+        return await self._service.batches.create(
+            tenant, idempotency_key=opening.idempotency_key, document_type=opening.document_type
+        )
+
+    async def _responses(
+        self, request: pb.ProcessBatchRequest, tenant: str
+    ) -> AsyncGenerator[pb.ProcessBatchResponse, None]:
+        images = list(map(convert.to_image, request.images))
+        entries = self._service.calls.process(tenant, images, document_type=request.document_type)
+        async with aclosing(entries):
+            async for message in entries:
+                for response in convert.to_process_responses(message):
+                    yield response
+
+
+def _tenant(context: Context) -> str:  # noqa: ARG001 - the credential will say which
+    return DEFAULT_TENANT

@@ -1,0 +1,1 @@
+"""Batches, items and jobs in the database: statements, nothing else."""

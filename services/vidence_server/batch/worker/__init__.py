@@ -1,0 +1,1 @@
+"""Workers: they lease items, read them and tell what came of it."""

@@ -1,0 +1,273 @@
+"""A worker: leases items, reads some at a time, tells what came of each, gives back what it cannot finish."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+import structlog
+
+from vidence_server.batch.domain.batch import READ_DOCUMENT
+from vidence_server.batch.domain.failure import BackOff, Failure
+from vidence_server.batch.domain.work import (
+    Directive,
+    DocumentReader,
+    Done,
+    Lease,
+    LeaseRef,
+    Outcome,
+    Presence,
+    WorkSource,
+)
+from vidence_server.core.clock import Clock
+from vidence_server.core.errors import DomainError, Reason
+
+_BUSY_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """How a worker behaves."""
+
+    wait_s: float = 20.0
+    """How long one request for items waits for some."""
+    beat_s: float = 2.0
+    """How often it prolongs its leases at least, and so learns what was cancelled, s."""
+    grace_s: float = 10.0
+    """At its end, time to finish what it has."""
+    back_off: BackOff = field(default_factory=lambda: BackOff(0.2, 5.0))
+    """Where the service does not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStatistics:
+    """A worker in numbers. Counters start with the worker."""
+
+    running: int
+    completed: int
+    """Items that were read."""
+    failed: int
+    """Attempts that failed."""
+    lost: int
+    """Attempts that were dropped, because the lease was lost or the item cancelled."""
+    unreachable: int
+    """Requests that the service did not answer."""
+
+
+class Worker:
+    """Works from the beginning of its context to the end.
+
+    Bound: as many items as its concurrency; it asks for no more than it can begin at once.
+    """
+
+    def __init__(
+        self,
+        source: WorkSource,
+        reader: DocumentReader,
+        *,
+        worker_id: str,
+        name: str,
+        concurrency: int,
+        clock: Clock,
+        random: Callable[[], float],
+        settings: WorkerSettings | None = None,
+    ) -> None:
+        """A worker at rest.
+
+        Args:
+            source: Where items come from.
+            reader: What reads them.
+            worker_id: `wrk_…`, of this worker only.
+            name: For people.
+            concurrency: Items at once, until an operator asks for another number.
+            clock: For durations.
+            random: Numbers in [0, 1), for jitter.
+            settings: How it behaves; None: the defaults.
+        """
+        self._source = source
+        self._reader = reader
+        self._worker_id = worker_id
+        self._name = name
+        self._clock = clock
+        self._random = random
+        self._settings = settings = settings or WorkerSettings()
+        self._directive = Directive(drain=False, concurrency=concurrency)
+        self._concurrency = concurrency
+        self._items: dict[LeaseRef, asyncio.Task[None]] = {}  # bound: the concurrency
+        self._changed = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._beat_s = settings.beat_s
+        self._completed = self._failed = self._lost = self._unreachable = 0
+        self._log = structlog.get_logger(__name__)
+
+    async def __aenter__(self) -> Self:
+        """Begins to work."""
+        self._tasks = [
+            asyncio.create_task(self._lease_again(), name=f"leases of {self._worker_id}"),
+            asyncio.create_task(self._beat(), name=f"heartbeat of {self._worker_id}"),
+        ]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Takes nothing new, finishes what it can within the grace, and gives the rest back."""
+        leasing, beating = self._tasks
+        leasing.cancel()
+        await asyncio.wait({leasing})
+        if self._items:
+            await asyncio.wait(set(self._items.values()), timeout=self._settings.grace_s)
+        left = set(self._items.values())
+        for task in (*left, beating):
+            task.cancel()
+        await asyncio.wait({*left, beating})
+        with suppress(DomainError):  # else the leases run out
+            await self._source.release(self._worker_id, ())
+
+    def statistics(self) -> WorkerStatistics:
+        """The numbers as they are now."""
+        return WorkerStatistics(
+            len(self._items), self._completed, self._failed, self._lost, self._unreachable
+        )
+
+    def _presence(self) -> Presence:
+        return Presence(
+            self._worker_id, self._name, self._concurrency, (READ_DOCUMENT,), running=len(self._items)
+        )
+
+    async def _lease_again(self) -> None:
+        failures = 0
+        while True:
+            self._changed.clear()
+            free = self._directive.concurrency - len(self._items)
+            if self._directive.drain or free <= 0:
+                await self._changed.wait()
+                continue
+            try:
+                grant = await self._source.lease(self._presence(), free, wait_s=self._settings.wait_s)
+            except DomainError as error:
+                failures += 1
+                await self._back_off(failures, error)
+                continue
+            failures = 0
+            self._follow(grant.directive)
+            for lease in grant.leases:
+                self._begin(lease)
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(self._beat_s)
+            try:
+                extension = await self._source.extend(self._presence(), list(self._items))
+            except DomainError as error:
+                self._unreachable += 1
+                self._log.warning("leases were not prolonged", reason=error.reason)
+                continue
+            self._follow(extension.directive)
+            for ref in extension.lost:
+                task = self._items.get(ref)
+                if task is not None:
+                    self._lost += 1
+                    task.cancel()
+
+    def _follow(self, directive: Directive) -> None:
+        if directive != self._directive:
+            self._log.info("worker directed", drain=directive.drain, concurrency=directive.concurrency)
+            self._directive = directive
+            self._changed.set()
+
+    def _begin(self, lease: Lease) -> None:
+        self._beat_s = min(self._settings.beat_s, lease.duration_s / 3)
+        ahead = not self._items
+        task = asyncio.create_task(self._work(lease, ahead=ahead), name=f"item {lease.ref.item_id}")
+        self._items[lease.ref] = task
+        task.add_done_callback(lambda _: self._over(lease.ref))
+
+    def _over(self, ref: LeaseRef) -> None:
+        del self._items[ref]
+        self._changed.set()
+
+    async def _work(self, lease: Lease, *, ahead: bool) -> None:
+        begin_s = self._clock.monotonic()
+        try:
+            outcome = await self._outcome(lease, ahead=ahead)
+            await self._tell(lease, outcome, self._clock.monotonic() - begin_s)
+        except DomainError as error:
+            if error.reason is not Reason.LEASE_LOST:
+                self._log.error("item was left", item=lease.ref.item_id, exc_info=error)
+            self._lost += 1
+
+    async def _outcome(self, lease: Lease, *, ahead: bool) -> Outcome:
+        """Raises `DomainError`, LEASE_LOST, where the item is not this worker's any more."""
+        try:
+            content = await self._content(lease.ref)
+            return Done(await self._read(lease, content, ahead=ahead))
+        except DomainError as error:
+            if error.reason is Reason.LEASE_LOST:
+                raise
+            return Failure.of(error)
+        except Exception as error:  # noqa: BLE001  # a defect in one reading must not end the worker
+            self._log.error("reading failed", item=lease.ref.item_id, exc_info=error)
+            return Failure.of(DomainError(Reason.INTERNAL, "Internal error of the worker."))
+
+    async def _content(self, ref: LeaseRef) -> bytes:
+        failures = 0
+        while True:
+            try:
+                return await self._source.content(ref)
+            except DomainError as error:
+                if error.reason not in _AWAY:
+                    raise
+                failures += 1
+                await self._back_off(failures, error)
+
+    async def _read(self, lease: Lease, content: bytes, *, ahead: bool) -> bytes:
+        while True:
+            try:
+                return await self._reader.read(
+                    content, document_type=lease.document_type, pdf_page=lease.pdf_page, ahead=ahead
+                )
+            except DomainError as error:
+                # The engine is busy with what goes first: the item waits here, which is no failed attempt.
+                if error.reason is not Reason.QUEUE_FULL:
+                    raise
+                await asyncio.sleep(error.retry_after_s or _BUSY_S)
+
+    async def _tell(self, lease: Lease, outcome: Outcome, duration_s: float) -> None:
+        """Tells until it is taken: the work is done, and losing it would do it twice."""
+        failures = 0
+        while True:
+            try:
+                await self._source.complete(self._worker_id, lease.ref, outcome, duration_s)
+            except DomainError as error:
+                if error.reason not in _AWAY:
+                    raise
+                failures += 1
+                await self._back_off(failures, error)
+            else:
+                self._completed += isinstance(outcome, Done)
+                self._failed += isinstance(outcome, Failure)
+                return
+
+    async def _back_off(self, failures: int, error: DomainError) -> None:
+        self._unreachable += 1
+        if failures == 1:
+            self._log.warning("the service does not answer", reason=error.reason)
+        delay_s = self._settings.back_off.delay_s(failures, self._random())
+        await asyncio.sleep(max(delay_s, error.retry_after_s or 0.0))
+
+
+_AWAY = frozenset(
+    {
+        Reason.NOT_READY,
+        Reason.DRAINING,
+        Reason.STORAGE_FAILED,
+        Reason.STORAGE_FULL,
+        Reason.DEADLINE_EXCEEDED,
+    }
+)
+"""Why a request may be repeated: the service is away, or its disk is full for now."""
