@@ -6,15 +6,23 @@ import logging
 import os
 import sys
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 
 import click
+import structlog
 import uvloop
 
+from vidence_server.bridge.app import serve_bridge
+from vidence_server.bridge.commands import envoy_command_group
+from vidence_server.bridge.settings import BridgeSettings
+from vidence_server.core.clock import SystemClock
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.runtime.commands import config_command
 from vidence_server.runtime.lifecycle import serve_until_signal
 from vidence_server.runtime.logs import configure_logs
+from vidence_server.runtime.metrics import Metrics
+from vidence_server.runtime.metrics_server import MetricsServer
 from vidence_server.suite import PORTS, SERVICES, open_suite
 from vidence_server.suite_settings import SuiteSettings, load_suite_settings
 
@@ -30,7 +38,7 @@ config = config_command(load)
 
 
 @click.command()
-@click.argument("service", type=click.Choice([*SERVICES, "all"]))
+@click.argument("service", type=click.Choice([*SERVICES, "bridge", "all"]))
 @click.option(
     "--config",
     "path",
@@ -41,16 +49,20 @@ config = config_command(load)
 @click.option("--host", help="Address to listen on; over file and environment.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; over file and environment.")
 def serve(service: str, path: Path | None, host: str | None, port: int | None) -> None:
-    """Runs a service, or all of them in one process, until SIGTERM or Ctrl-C."""
+    """Runs a service, all of them in one process, or the bridge to HTTP, until SIGTERM or Ctrl-C."""
     asked = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    section = "bridge" if service == "bridge" else "server"
     try:
-        settings = load_suite_settings(path, os.environ, {"server": asked} if asked else None)
-        if service != "all":
+        settings = load_suite_settings(path, os.environ, {section: asked} if asked else None)
+        if service in PORTS:
             settings = _with_port(settings, PORTS[service])
         configure_logs(settings.log, sys.stderr)
         logging.captureWarnings(
             capture=True
         )  # a library's warning about a file is a log entry like any other
+        if service == "bridge":
+            uvloop.run(_serve_bridge(settings))
+            return
         uvloop.run(_serve(settings, SERVICES if service == "all" else (service,)))
     except DomainError as error:
         click.echo(f"vidence: {error.message}", err=True)
@@ -69,6 +81,23 @@ async def _serve(settings: SuiteSettings, services: tuple[str, ...]) -> None:
         await serve_until_signal(suite.server, warm_up=suite.warm_up)
 
 
+async def _serve_bridge(settings: SuiteSettings) -> None:
+    metrics = Metrics(version=version("vidence"))
+    async with MetricsServer(settings.metrics, metrics) as served:
+        if served.port is not None:
+            url = f"http://{settings.metrics.host}:{served.port}/metrics"
+            structlog.get_logger("vidence_server.bridge").info("metrics", url=url)
+        await serve_bridge(settings.bridge, metrics, version=version("vidence"), clock=SystemClock())
+
+
+def _bridge_settings(path: Path | None, environ: Mapping[str, str]) -> tuple[BridgeSettings, Path]:
+    settings = load_suite_settings(path, environ)
+    return settings.bridge, settings.storage.folder
+
+
+envoy = envoy_command_group(_bridge_settings)
+
+
 @click.group()
 def main() -> None:
     """Vidence's server, for environments without the `vidence` command."""
@@ -76,6 +105,7 @@ def main() -> None:
 
 main.add_command(serve)
 main.add_command(config)
+main.add_command(envoy)
 
 if __name__ == "__main__":
     main()

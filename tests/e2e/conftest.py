@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from e2e.bridge_door import Door
 from e2e_suite import LiveSuite, start_suite, stop_suite
 
 SAMPLES = Path(__file__).resolve().parents[2] / "examples" / "samples"
@@ -17,6 +18,17 @@ def suite() -> Iterator[LiveSuite]:
     live = start_suite()
     yield live
     stop_suite(live)
+
+
+@pytest.fixture(scope="session")
+def door(suite: LiveSuite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+    """The suite behind the bridge and a real Envoy."""
+    opened = Door(tmp_path_factory.mktemp("door"), suite.address)
+    try:
+        opened.start()
+        yield opened
+    finally:
+        opened.close()
 
 
 @pytest.fixture(scope="session")

@@ -29,12 +29,13 @@ def free_ports(count: int) -> list[str]:
     return ports
 
 
-def start_run(*arguments: str) -> subprocess.Popen[str]:
-    server, metrics = free_ports(2)
-    ports = {"VIDENCE_SERVER__PORT": server, "VIDENCE_METRICS__PORT": metrics}
+def start_run(data: Path, *arguments: str) -> subprocess.Popen[str]:
+    names = ["SERVER__PORT", "METRICS__PORT", "BRIDGE__PORT"]
+    names += ["BRIDGE__ENVOY__PORT", "BRIDGE__ENVOY__TLS_PORT"]
+    ports = {f"VIDENCE_{name}": port for name, port in zip(names, free_ports(len(names)), strict=True)}
     return subprocess.Popen(
         [sys.executable, str(ROOT / "tools" / "run_suite.py"), *arguments],
-        env={**os.environ, **ports},
+        env={**os.environ, **ports, "VIDENCE_DATA_DIR": str(data)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -53,8 +54,8 @@ def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.requirement("R-OP1")
-def test_the_demo_reads_the_samples_says_where_everything_is_and_ends() -> None:
-    with start_run("--once") as demo:
+def test_the_demo_reads_the_samples_says_where_everything_is_and_ends(tmp_path: Path) -> None:
+    with start_run(tmp_path, "--once") as demo:
         output, _ = demo.communicate(timeout=90)
     assert demo.returncode == 0, output
     assert '"extraction_complete"' in output
@@ -64,23 +65,39 @@ def test_the_demo_reads_the_samples_says_where_everything_is_and_ends() -> None:
 
 
 @pytest.mark.requirement("R-OP1")
-def test_ctrl_c_stops_everything_within_five_seconds() -> None:
-    with start_run() as process:
+def test_ctrl_c_stops_everything_within_five_seconds(tmp_path: Path) -> None:
+    with start_run(tmp_path) as process:
         assert process.stdout is not None
-        address = ""
+        address, told = "", list[str]()
         for line in process.stdout:
             if found := re.search(r"gRPC +(\S+)", line):
                 address = found[1]
             if "Ctrl-C stops it" in line:
                 break
-        host, port = address.split(":")
+            told.append(line)
+        assert address, "".join(told)
+        doors = [address, *re.findall(r"https?://localhost:(\d+)", "".join(told))]
         started = time.monotonic()
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=30)
         assert time.monotonic() - started < 5
         assert process.returncode == 0
-        with pytest.raises(ConnectionRefusedError):
-            socket.create_connection((host, int(port)), timeout=5).close()
+        for door in doors:
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection(("127.0.0.1", int(door.rpartition(":")[2])), timeout=5).close()
+
+
+@pytest.mark.requirement("R-OP1")
+def test_a_taken_port_of_envoy_is_told_with_the_setting_that_changes_it(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = run("envoy", "run", VIDENCE_BRIDGE__ENVOY__PORT=port, VIDENCE_DATA_DIR=str(tmp_path))
+        assert done.returncode == 2
+        assert f"Cannot listen on 127.0.0.1:{port}" in done.stderr
+        assert "VIDENCE_BRIDGE__ENVOY__PORT" in done.stderr
+        done = run("serve", "bridge", VIDENCE_BRIDGE__PORT=port, VIDENCE_METRICS__PORT="0")
+        assert done.returncode == 2
+        assert "VIDENCE_BRIDGE__PORT" in done.stderr
 
 
 @pytest.mark.requirement("R-OP1")

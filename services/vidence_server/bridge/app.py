@@ -1,0 +1,161 @@
+"""Puts the bridge together and serves it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from types import FrameType
+
+import structlog
+import uvicorn
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.types import Receive, Scope, Send
+
+from vidence_server.bridge.calls import Bridge, Calls
+from vidence_server.bridge.contract import Contract, descriptor_bytes
+from vidence_server.bridge.health import HealthEndpoint
+from vidence_server.bridge.openapi import asyncapi, openapi
+from vidence_server.bridge.pages import pages_app
+from vidence_server.bridge.plain import dumps
+from vidence_server.bridge.services import ALIASES, SOCKETS
+from vidence_server.bridge.settings import BridgeSettings
+from vidence_server.bridge.sockets import Sockets
+from vidence_server.bridge.statistics import COUNTERS
+from vidence_server.bridge.upstream import open_upstream
+from vidence_server.core.clock import Clock
+from vidence_server.core.errors import DomainError, Reason
+from vidence_server.runtime.metrics import Metrics
+
+_STOP_S = 2
+_VERBS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+_BACKLOG = 1024
+
+
+@asynccontextmanager
+async def open_bridge(settings: BridgeSettings) -> AsyncIterator[Bridge]:
+    """What all endpoints share; its channels close with the context."""
+    contract = Contract(descriptor_bytes())
+    async with open_upstream(settings, [line.name for line in contract.lines]) as upstream:
+        yield Bridge(contract, upstream, settings)
+
+
+def build_app(bridge: Bridge, *, version: str, clock: Clock) -> Starlette:
+    """The ASGI application."""
+    calls = _Endpoint(Calls(bridge))
+    sockets = Sockets(bridge, clock)
+    documents = {
+        "/openapi.json": dumps(openapi(bridge.contract, version)),
+        "/asyncapi.json": dumps(asyncapi(bridge.contract, version)),
+    }
+
+    async def document(request: Request) -> Response:
+        return Response(documents[request.url.path], media_type="application/json")
+
+    routes = [
+        Route("/health", HealthEndpoint(bridge, version).answer),
+        *(Route(path, document) for path in documents),
+        *(WebSocketRoute(path, sockets.serve) for path in SOCKETS),
+        *(Mount(alias.partition("{")[0].rstrip("/"), calls) for alias in ALIASES),
+        Mount("/v1", calls),
+        Mount("/", pages_app(bridge.settings.pages_dir)),
+    ]
+    hosts = [host.strip("[]") if "*" not in bridge.settings.hosts else "*" for host in bridge.settings.hosts]
+    return Starlette(
+        routes=routes, middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)]
+    )
+
+
+class _Endpoint:
+    """`Calls` as an ASGI application: its answers read what is left of the request themselves."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        answer = await self._calls.answer(request)
+        await answer(scope, receive, send)
+
+
+async def serve_bridge(settings: BridgeSettings, metrics: Metrics, *, version: str, clock: Clock) -> None:
+    """Serves until SIGTERM or SIGINT; streams are told to come back.
+
+    Raises:
+        DomainError: CONFIGURATION_INVALID where it cannot listen.
+    """
+    log = structlog.get_logger(__name__)
+    async with open_bridge(settings) as bridge:
+        metrics.export("bridge", lambda: bridge.statistics, counters=COUNTERS)
+        server = _Server(_config(build_app(bridge, version=version, clock=clock), settings), bridge.draining)
+        with _listen(settings) as door:
+            host, port = door.getsockname()[:2]
+            log.info("listening", address=f"{host}:{port}", services=["bridge"])
+            log.info("ready", service="bridge")
+            await server.serve(sockets=[door])
+        log.info("stopped")
+
+
+class _Server(uvicorn.Server):
+    """Ends long streams itself: uvicorn would wait for them."""
+
+    def __init__(self, config: uvicorn.Config, draining: asyncio.Event) -> None:
+        super().__init__(config)
+        self._draining = draining
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._draining.set()
+        super().handle_exit(sig, frame)
+
+    @contextlib.contextmanager
+    def capture_signals(self):  # type: ignore[no-untyped-def]  # as uvicorn has it
+        """Takes the signals while it serves, and does not raise them again: to stop when asked is right."""
+        loop = asyncio.get_running_loop()
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        for number in numbers:
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in numbers:
+                loop.remove_signal_handler(number)
+
+
+def _config(app: Starlette, settings: BridgeSettings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        # Longer than Envoy keeps an idle connection: it is Envoy that closes.
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=_STOP_S,
+        backlog=_BACKLOG,
+        ws="websockets-sansio",
+        ws_max_size=settings.socket_message_bytes,
+        ws_max_queue=4,
+        ws_per_message_deflate=False,
+    )
+
+
+def _listen(settings: BridgeSettings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise DomainError(
+            Reason.CONFIGURATION_INVALID,
+            f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}. "
+            "VIDENCE_BRIDGE__PORT chooses another port.",
+        ) from error
