@@ -48,14 +48,22 @@ class Pipeline:
 
 
 @asynccontextmanager
-async def open_pipeline() -> AsyncIterator[Pipeline]:
-    """Loads the models with their default settings and warms them up; raises `DomainError`."""
+async def open_pipeline(settings: ExtractionSettings | None = None) -> AsyncIterator[Pipeline]:
+    """Loads the models with their default settings and warms them up; raises `DomainError`.
+
+    Args:
+        settings: of the service; None: its defaults.
+    """
     configure_logs(LogSettings(level="warning"), sys.stderr)
     clock = SystemClock()
     sessions = await asyncio.to_thread(load_sessions, InferenceSettings(), MODELS)
     async with Engine(sessions, EngineSettings(), clock) as engine:
         await engine.warm_up()
         service = build_service(
-            ExtractionSettings(), engine=engine, sessions=sessions, clock=clock, ids=IdFactory(clock)
+            settings or ExtractionSettings(),
+            engine=engine,
+            sessions=sessions,
+            clock=clock,
+            ids=IdFactory(clock),
         )
         yield Pipeline(service, engine)

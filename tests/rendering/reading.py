@@ -13,6 +13,7 @@ from vidence_server.extraction.domain.document import (
     assemble,
 )
 from vidence_server.extraction.types import document_type
+from vidence_server.extraction.types.means import NO_MEANS, ReadingMeans
 from vidence_server.vision.text import TextLine
 
 TODAY = date(2026, 1, 15)
@@ -37,10 +38,12 @@ class Reading:
         return {field.key: field.value for field in self.document.fields if field.index == 0}
 
 
-def read(type_key: str, lines: Iterable[TextLine], *, today: date = TODAY) -> Reading:
+def read(
+    type_key: str, lines: Iterable[TextLine], *, today: date = TODAY, means: ReadingMeans = NO_MEANS
+) -> Reading:
     """Feeds the lines in order and finishes."""
     known = document_type(type_key)
-    reader = known.start(today)
+    reader = known.start(today, means)
     events = [field for line in lines for field in reader.feed(line)]
     complete = reader.complete
     events.extend(reader.finish())

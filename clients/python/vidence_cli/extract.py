@@ -19,6 +19,7 @@ from vidence_cli.exit_codes import ExitCode
 from vidence_cli.live import LiveReport
 from vidence_cli.output import JsonReport, Write
 from vidence_cli.server import ServerChoice, chosen_server, connect, server_options
+from vidence_cli.verify import verify_and_tell
 from vidence_client import Client, ServerUnreachable, VidenceError
 
 STDIN = "-"
@@ -53,12 +54,16 @@ class Order:
         pdf_page: Page of a PDF, from 1.
         timeout_s: Limit for each file, s; None: none.
         draw: Where to draw the result; None: nowhere.
+        record: Where to write the provenance record; None: nowhere.
+        catalogue: Name of the card catalogue for decklists; empty: the server's default.
     """
 
     document_type: str = ""
     pdf_page: int = 0
     timeout_s: float | None = None
     draw: Path | None = None
+    record: Path | None = None
+    catalogue: str = ""
 
 
 @click.command()
@@ -70,6 +75,19 @@ class Order:
 @click.option(
     "--draw", type=click.Path(dir_okay=False, path_type=Path), metavar="OUT.png", help="Draw what was read."
 )
+@click.option(
+    "--record",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="OUT.json",
+    help="Write what was read, from what and by what, as a chain of hashes.",
+)
+@click.option(
+    "--verify",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="RECORD",
+    help="Check such a record against the file: whether it is whole, and reading again gives the same.",
+)
+@click.option("--catalogue", metavar="NAME", default="", help="Card catalogue of the server, for decklists.")
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),
@@ -86,14 +104,22 @@ def extract(
     page: int,
     as_json: bool,
     draw: Path | None,
+    record: Path | None,
+    verify: Path | None,
+    catalogue: str,
     timeout: float | None,
     **_: object,
 ) -> None:
     """Read documents and tell each field as soon as it is read. `-` reads standard input."""
-    if draw is not None and len(files) > 1:
-        raise click.UsageError("--draw takes one file")
-    order = Order(document_type, page, timeout, draw)
+    for option, given in (("--draw", draw), ("--record", record), ("--verify", verify)):
+        if given is not None and len(files) > 1:
+            raise click.UsageError(f"{option} takes one file")
     choice = chosen_server(context)
+    if verify is not None:
+        told = as_json or not sys.stdout.isatty()
+        holds = verify_and_tell(choice, verify, _source(files[0]).content, timeout, as_json=told)
+        context.exit(ExitCode.FINE if holds else ExitCode.FAILED)
+    order = Order(document_type, page, timeout, draw, record, catalogue)
     report: Report
     if as_json or not sys.stdout.isatty():
         report = JsonReport(name_files=len(files) > 1)
@@ -138,16 +164,22 @@ async def _extract_all(choice: ServerChoice, sources: Sequence[Source], order: O
 
 async def _extract_one(client: Client, source: Source, order: Order, report: Report) -> None:
     document = document_pb2.Document()
+    record = ""
     with report.reading(source.name) as write:
         async with client.extraction.extract(
             source.content,
             document_type=order.document_type,
             pdf_page=order.pdf_page,
+            catalogue=order.catalogue,
+            record=order.record is not None,
             timeout=order.timeout_s,
         ) as stream:
             async for message in stream:
                 write(message)
                 if message.HasField("extraction_complete"):
                     document = message.extraction_complete.document
+                    record = message.extraction_complete.provenance_record
+    if order.record is not None:
+        await asyncio.to_thread(order.record.write_text, record + "\n", "utf-8")
     if order.draw is not None:
         await asyncio.to_thread(draw_fields, source.content, document.fields, order.draw)

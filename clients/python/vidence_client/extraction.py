@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
-import grpc
 from google.rpc import status_pb2
 
 from vidence.extraction.v1 import document_pb2, extraction_service_pb2, extraction_service_pb2_grpc
 from vidence.stream.v1 import stream_control_pb2
-from vidence_client.channel import DEFAULT_TIMEOUT_S, MESSAGE_LIMIT_BYTES, Channel
-from vidence_client.errors import ClientReason, VidenceError
+from vidence_client.channel import DEFAULT_TIMEOUT_S, Channel
+from vidence_client.contents import bytes_of
 from vidence_client.stream import Envelope, Stream, StreamCall
 
 Response = extraction_service_pb2.ExtractDocumentResponse
 
 _TERMINAL = frozenset({"extraction_complete", "extraction_failed"})
-_OVERHEAD_BYTES = 1024  # what a request holds beside the content is far smaller
 
 
 def _connected(response: Response) -> stream_control_pb2.Connected | None:
@@ -51,6 +48,8 @@ class ExtractionClient:
         *,
         document_type: str = "",
         pdf_page: int = 0,
+        catalogue: str = "",
+        record: bool = False,
         heartbeat_period_s: float | None = None,
         timeout: float | None = None,
     ) -> Stream[Response]:
@@ -63,17 +62,20 @@ class ExtractionClient:
             content: The file's bytes, or where it lies.
             document_type: Key of the type; empty: the service finds it out.
             pdf_page: Page of a PDF, from 1; 0: the first.
+            catalogue: Name of the card catalogue for decklists; empty: the server's default.
+            record: Whether the last message brings the provenance record (`vidence_client.provenance`).
             heartbeat_period_s: How often the server shows that it is alive, 1–300 s; None: its default.
             timeout: Seconds for the whole reading; None: no limit, a silent server is noticed all the same.
 
         Returns:
             The stream; iterating raises `VidenceError`, and `OSError` where the file cannot be read.
         """
-        options = _options(pdf_page, heartbeat_period_s)
+        options = _options(pdf_page, heartbeat_period_s, catalogue=catalogue, record=record)
 
         async def start(remaining_s: float | None) -> StreamCall:
+            (picture,) = await bytes_of(content)
             request = extraction_service_pb2.ExtractDocumentRequest(
-                content=await _bytes_of(content), document_type=document_type, options=options
+                content=picture, document_type=document_type, options=options
             )
             return self._stub.ExtractDocument(request, timeout=remaining_s)
 
@@ -85,6 +87,8 @@ class ExtractionClient:
         *,
         document_type: str = "",
         pdf_page: int = 0,
+        catalogue: str = "",
+        record: bool = False,
         timeout: float = DEFAULT_TIMEOUT_S,
     ) -> extraction_service_pb2.ReadDocumentResponse:
         """Reads one document and answers once; arguments as in `extract`, `timeout` for all attempts.
@@ -93,10 +97,11 @@ class ExtractionClient:
             VidenceError: The reading failed; `ServerUnreachable` where nothing answered.
             OSError: The file cannot be read.
         """
+        (picture,) = await bytes_of(content)
         request = extraction_service_pb2.ReadDocumentRequest(
-            content=await _bytes_of(content),
+            content=picture,
             document_type=document_type,
-            options=_options(pdf_page, None),
+            options=_options(pdf_page, None, catalogue=catalogue, record=record),
         )
         return await self._channel.call(self._stub.ReadDocument, request, timeout=timeout)
 
@@ -113,25 +118,10 @@ class ExtractionClient:
         return response.document_types
 
 
-def _options(pdf_page: int, heartbeat_period_s: float | None) -> extraction_service_pb2.ExtractionOptions:
-    options = extraction_service_pb2.ExtractionOptions(pdf_page=pdf_page)
+def _options(
+    pdf_page: int, heartbeat_period_s: float | None, *, catalogue: str, record: bool
+) -> extraction_service_pb2.ExtractionOptions:
+    options = extraction_service_pb2.ExtractionOptions(pdf_page=pdf_page, catalogue=catalogue, record=record)
     if heartbeat_period_s is not None:
         options.heartbeat_period.FromTimedelta(timedelta(seconds=heartbeat_period_s))
     return options
-
-
-async def _bytes_of(content: bytes | Path) -> bytes:
-    """Loads the content, unless it is larger than any message may be."""
-    size = len(content) if isinstance(content, bytes) else await asyncio.to_thread(_size_of, content)
-    if size > MESSAGE_LIMIT_BYTES - _OVERHEAD_BYTES:
-        raise VidenceError(
-            grpc.StatusCode.INVALID_ARGUMENT,
-            ClientReason.MESSAGE_TOO_LARGE,
-            "the content is larger than a message may be",
-            metadata={"limit_bytes": str(MESSAGE_LIMIT_BYTES), "actual_bytes": str(size)},
-        )
-    return content if isinstance(content, bytes) else await asyncio.to_thread(content.read_bytes)
-
-
-def _size_of(path: Path) -> int:
-    return path.stat().st_size

@@ -6,10 +6,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from vidence.batch.v1 import batch_service_pb2
+from vidence.capture.v1 import capture_service_pb2
 from vidence.event.v1 import event_pb2, event_service_pb2
+from vidence.job.v1 import job_service_pb2
+from vidence.library.v1 import library_service_pb2
 from vidence.stream.v1 import stream_control_pb2
 
-WatchRequest = event_service_pb2.SubscribeRequest | event_service_pb2.WatchStatisticsRequest
+WatchRequest = (
+    event_service_pb2.SubscribeRequest
+    | event_service_pb2.WatchStatisticsRequest
+    | batch_service_pb2.WatchBatchRequest
+    | job_service_pb2.WatchJobRequest
+    | capture_service_pb2.WatchSessionRequest
+    | capture_service_pb2.WatchSessionsRequest
+    | library_service_pb2.WatchLibraryRequest
+    | library_service_pb2.WatchQueryRequest
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,6 +76,7 @@ def to_response(event: ExtractionEvent) -> extraction_service_pb2.ExtractDocumen
         case ExtractionComplete():
             response.extraction_complete.document.CopyFrom(to_document(event.document))
             response.extraction_complete.latency.CopyFrom(to_latency(event.latency))
+            response.extraction_complete.provenance_record = event.record
         case _:
             assert_never(event)
     return response
@@ -90,6 +91,7 @@ def to_read_response(
         image_size=geometry_pb2.ImageSize(width_px=start.width_px, height_px=start.height_px),
         document=to_document(complete.document),
         latency=to_latency(complete.latency),
+        provenance_record=complete.record,
     )
 
 

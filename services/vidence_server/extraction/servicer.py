@@ -82,6 +82,8 @@ class ExtractionServicer(pb_grpc.ExtractionServiceServicer):
             content=request.content,
             document_type=request.document_type,
             pdf_page=request.options.pdf_page or 1,
+            catalogue=request.options.catalogue,
+            record=request.options.record,
             deadline=None if remaining_s is None else Deadline.after(remaining_s, self._clock),
         )
 

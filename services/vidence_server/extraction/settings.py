@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import Field
 
 from vidence_server.runtime.settings import Section
@@ -31,4 +33,13 @@ class ExtractionSettings(Section):
     )
     record_retention_days: float = Field(
         30, gt=0, description="Age at which the records of readings are removed, days."
+    )
+    card_catalogues: dict[str, Path] = Field(
+        default_factory=dict,
+        description="Catalogues of card names for decklists, by the name that requests choose: Scryfall bulk "
+        "data, MTGJSON, or one name a line; `.gz` is unpacked. `demo` is built in.",
+    )
+    card_catalogue: str = Field(
+        "demo",
+        description="The catalogue that is used where a request names none; a key of `card_catalogues`.",
     )

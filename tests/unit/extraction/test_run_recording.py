@@ -17,13 +17,16 @@ from fakes.vision import box, region
 from vidence_server.core.deadline import Deadline
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.core.ids import IdFactory
+from vidence_server.extraction.catalogues import CardCatalogues
 from vidence_server.extraction.domain.events import ExtractionComplete, ExtractionStart
+from vidence_server.extraction.domain.provenance import Maker
 from vidence_server.extraction.domain.runs import EndedRun, RunState, StartedRun
 from vidence_server.extraction.service import ExtractionRequest, ExtractionService
 from vidence_server.inference.engine import Engine, EngineSettings, Priority
 from vidence_server.vision.decode import ImageDecoder, ImageLimits
 from vidence_server.vision.image import Image
 from vidence_server.vision.ocr.lines import PageLines
+from vidence_server.vision.ocr.profile import DetectorSize
 from vidence_server.vision.ocr.reader import TextReader
 from vidence_server.vision.text import TextLine, TextRegion
 
@@ -55,7 +58,12 @@ class ScriptedReader:
     clock: TurnableClock = field(default_factory=TurnableClock)
 
     async def detect(
-        self, image: Image, *, priority: Priority, deadline: Deadline | None
+        self,
+        image: Image,
+        *,
+        size: DetectorSize | None = None,
+        priority: Priority,
+        deadline: Deadline | None,
     ) -> Sequence[TextRegion]:
         return [region(box(0, 0, 10, 5))]
 
@@ -88,6 +96,8 @@ async def service_with(recorder: Recorder, reader: ScriptedReader) -> AsyncItera
             decoder=ImageDecoder(limits),
             reader=cast(TextReader, reader),
             recorder=recorder,
+            catalogues=CardCatalogues({}),
+            maker=Maker("1.0", {}, {}),
             clock=clock,
             ids=IdFactory(clock),
         )

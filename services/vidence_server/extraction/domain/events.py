@@ -106,6 +106,8 @@ class ExtractionComplete:
 
     document: Document
     latency: LatencyBudget
+    record: str = ""
+    """The provenance record, canonical JSON; empty unless it was asked for."""
 
 
 ExtractionEvent: TypeAlias = (

@@ -7,43 +7,17 @@ reused for something else.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 
+from vidence_server.extraction.domain.definition import FieldDefinition, ValueFormat
+from vidence_server.extraction.domain.goods_fields import DECK_FIELDS, RECEIPT_FIELDS
+from vidence_server.extraction.domain.licence_fields import LICENCE_FIELDS
 
-class ValueFormat(StrEnum):
-    """How a normalised value is written."""
-
-    TEXT = "TEXT"
-    """Free text."""
-    DATE = "DATE"
-    """ISO 8601 calendar date; `YYYY-MM` or `YYYY` where the document leaves the rest unknown."""
-    COUNTRY = "COUNTRY"
-    """ISO 3166-1 alpha-3, or a code that ICAO Doc 9303-3 section 5 adds to it (`UTO`, `XXA`, `UNO`, …)."""
-    SEX = "SEX"
-    """`F`, `M`, or `X` where the document does not specify it."""
-    NUMBER = "NUMBER"
-    """Letters and digits without spaces and fillers; leading zeros are kept."""
-    CODE = "CODE"
-    """A short code of a published list; the description names the list."""
-
-
-@dataclass(frozen=True, slots=True)
-class FieldDefinition:
-    """What a field key means."""
-
-    key: str
-    title: str
-    """Short label for people, in English."""
-    description: str
-    value_format: ValueFormat
-    document_types: tuple[str, ...]
-    """Keys of the document types that can have it."""
-    repeated: bool = False
-    """Whether it occurs several times in a document (indexes 1, 2, …)."""
-
+__all__ = ["FIELDS_BY_KEY", "FIELD_DEFINITIONS", "FieldDefinition", "ValueFormat"]
 
 _MRZ = ("passport", "visa", "id_card")
+_PERSONAL = (*_MRZ, "driving_licence")
+_CARDS = ("passport", "id_card", "driving_licence")
+_LICENCE = ("driving_licence",)
 
 FIELD_DEFINITIONS: tuple[FieldDefinition, ...] = (
     FieldDefinition(
@@ -59,21 +33,21 @@ FIELD_DEFINITIONS: tuple[FieldDefinition, ...] = (
         "Issuer",
         "State or organisation that issued the document.",
         ValueFormat.COUNTRY,
-        _MRZ,
+        _PERSONAL,
     ),
     FieldDefinition(
         "document.number",
         "Document number",
         "Number that the issuer gave the document.",
         ValueFormat.NUMBER,
-        _MRZ,
+        _PERSONAL,
     ),
     FieldDefinition(
         "document.expiry_date",
         "Expiry date",
         "Last day on which the document is valid.",
         ValueFormat.DATE,
-        _MRZ,
+        _PERSONAL,
     ),
     FieldDefinition(
         "document.optional_data",
@@ -89,23 +63,63 @@ FIELD_DEFINITIONS: tuple[FieldDefinition, ...] = (
         ValueFormat.TEXT,
         ("id_card",),
     ),
-    FieldDefinition("person.surname", "Surname", "Primary identifier: family name.", ValueFormat.TEXT, _MRZ),
+    FieldDefinition(
+        "person.surname", "Surname", "Primary identifier: family name.", ValueFormat.TEXT, _PERSONAL
+    ),
     FieldDefinition(
         "person.given_names",
         "Given names",
         "Secondary identifier: given names, in the document's order; empty where the holder has none.",
         ValueFormat.TEXT,
-        _MRZ,
+        _PERSONAL,
     ),
     FieldDefinition(
         "person.nationality", "Nationality", "State whose citizen the holder is.", ValueFormat.COUNTRY, _MRZ
     ),
     FieldDefinition(
-        "person.birth_date", "Date of birth", "Day on which the holder was born.", ValueFormat.DATE, _MRZ
+        "person.birth_date", "Date of birth", "Day on which the holder was born.", ValueFormat.DATE, _PERSONAL
     ),
     FieldDefinition(
-        "person.sex", "Sex", "Sex of the holder as the document states it.", ValueFormat.SEX, _MRZ
+        "person.sex", "Sex", "Sex of the holder as the document states it.", ValueFormat.SEX, _PERSONAL
     ),
+    FieldDefinition(
+        "document.issue_date", "Issue date", "Day on which the document was issued.", ValueFormat.DATE, _CARDS
+    ),
+    FieldDefinition(
+        "person.birth_place", "Place of birth", "As the document states it.", ValueFormat.TEXT, _CARDS
+    ),
+    FieldDefinition(
+        "address.street", "Street", "House, street and what belongs to them.", ValueFormat.TEXT, _LICENCE
+    ),
+    FieldDefinition("address.city", "City", "City or municipality.", ValueFormat.TEXT, _LICENCE),
+    FieldDefinition("address.region", "Region", "State or province.", ValueFormat.TEXT, _LICENCE),
+    FieldDefinition(
+        "address.postal_code", "Postal code", "As the country writes it.", ValueFormat.TEXT, _LICENCE
+    ),
+    FieldDefinition(
+        "person.middle_name",
+        "Middle name",
+        "Between given names and surname; in the Philippines the mother's surname.",
+        ValueFormat.TEXT,
+        ("id_card",),
+    ),
+    FieldDefinition(
+        "address.text",
+        "Address",
+        "As it is printed, its lines joined by spaces.",
+        ValueFormat.TEXT,
+        ("id_card",),
+    ),
+    FieldDefinition(
+        "document.conflict",
+        "Conflict",
+        "Key of a field that the visual zone and the machine readable zone state differently: `raw_value` is "
+        "what is printed, `validation` has both values.",
+        ValueFormat.CODE,
+        ("passport", "id_card"),
+        repeated=True,
+    ),
+    *LICENCE_FIELDS,
     FieldDefinition(
         "mrz.format",
         "MRZ format",
@@ -128,6 +142,8 @@ FIELD_DEFINITIONS: tuple[FieldDefinition, ...] = (
         ValueFormat.CODE,
         ("passport", "id_card"),
     ),
+    *DECK_FIELDS,
+    *RECEIPT_FIELDS,
     FieldDefinition(
         "text.line",
         "Line of text",

@@ -7,10 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import date
+from enum import StrEnum
 from typing import Protocol
 
 from vidence_server.extraction.domain.document import ExtractedField, PlannedField
+from vidence_server.extraction.types.means import NO_MEANS, ReadingMeans
+from vidence_server.vision.barcodes import Barcode
+from vidence_server.vision.ocr.profile import DetectorSize
 from vidence_server.vision.text import TextLine, TextRegion
+
+
+class Need(StrEnum):
+    """What a type needs beside the lines of the picture."""
+
+    CATALOGUE = "CATALOGUE"
+    """The card catalogue of the request."""
+    BARCODES = "BARCODES"
+    """What the picture's barcodes say."""
 
 
 class FieldReader(Protocol):
@@ -56,6 +69,13 @@ class DocumentType(Protocol):
         """The fields that are looked for, in the order in which a document lists them."""
         ...
 
+    def likeness(self, lines: Sequence[TextLine], barcodes: Sequence[Barcode]) -> float:
+        """How much a page looks like this type, 0–1, from some of its lines and all its barcodes.
+
+        Machine readable zones are judged elsewhere: types that have nothing else answer 0.
+        """
+        ...
+
     def reading_order(
         self, regions: Sequence[TextRegion], image_width: int, image_height: int
     ) -> Sequence[int]:
@@ -65,6 +85,21 @@ class DocumentType(Protocol):
         """
         ...
 
-    def start(self, today: date) -> FieldReader:
-        """A reader for one picture; `today` decides the century of two-digit years."""
+    @property
+    def detector_size(self) -> DetectorSize | None:
+        """How large the text detector must see such documents; None: as large as it sees any."""
+        ...
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """What a reading is to be handed beside the lines."""
+        ...
+
+    def start(self, today: date, means: ReadingMeans = NO_MEANS) -> FieldReader:
+        """A reader for one picture.
+
+        Args:
+            today: decides the century of two-digit years.
+            means: what there is beside the lines.
+        """
         ...

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from vidence_server.core.errors import DomainError, FieldViolation, Reason
+from vidence_server.extraction.types.decklist.document_type import DECKLIST
 from vidence_server.extraction.types.document_type import DocumentType
+from vidence_server.extraction.types.driving_licence.document_type import DRIVING_LICENCE
 from vidence_server.extraction.types.id_card import ID_CARD
 from vidence_server.extraction.types.passport import PASSPORT
+from vidence_server.extraction.types.receipt.document_type import RECEIPT
 from vidence_server.extraction.types.text import TEXT
 from vidence_server.extraction.types.visa import VISA
 
@@ -13,6 +16,9 @@ DOCUMENT_TYPES: tuple[DocumentType, ...] = (
     PASSPORT,
     VISA,
     ID_CARD,
+    DRIVING_LICENCE,
+    RECEIPT,
+    DECKLIST,
     TEXT,
 )
 

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from datetime import date
 
 from vidence_server.extraction.domain.document import ExtractedField, FieldSource, PlannedField
-from vidence_server.extraction.types.document_type import FieldReader
+from vidence_server.extraction.types.document_type import FieldReader, Need
+from vidence_server.extraction.types.means import NO_MEANS, ReadingMeans
+from vidence_server.vision.barcodes import Barcode
+from vidence_server.vision.ocr.profile import DetectorSize
 from vidence_server.vision.text import TextLine, TextRegion
 
 
@@ -67,6 +70,16 @@ class TextDocumentType:
     title: str = "Text"
     description: str = "All lines of text of a page, in the order in which a person reads them."
     planned_fields: tuple[PlannedField, ...] = (PlannedField("text.line", index=0, required=False),)
+    detector_size: DetectorSize | None = None
+    needs: frozenset[Need] = frozenset()
+
+    def likeness(
+        self,
+        lines: Sequence[TextLine],  # noqa: ARG002 - any page is text
+        barcodes: Sequence[Barcode],  # noqa: ARG002 - see above
+    ) -> float:
+        """0: what is like nothing else is text."""
+        return 0.0
 
     def reading_order(
         self,
@@ -77,7 +90,11 @@ class TextDocumentType:
         """All regions, as they come: the detector gives them in reading order."""
         return range(len(regions))
 
-    def start(self, today: date) -> FieldReader:  # noqa: ARG002 - text has no two-digit years to complete
+    def start(
+        self,
+        today: date,  # noqa: ARG002 - text has no two-digit years to complete
+        means: ReadingMeans = NO_MEANS,  # noqa: ARG002 - lines are all it needs
+    ) -> FieldReader:
         """A reader for one page."""
         return TextFieldReader()
 

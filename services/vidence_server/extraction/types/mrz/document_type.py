@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from datetime import date
 
 from vidence_server.extraction.domain.document import PlannedField
-from vidence_server.extraction.types.document_type import FieldReader
+from vidence_server.extraction.types.document_type import FieldReader, Need
+from vidence_server.extraction.types.means import NO_MEANS, ReadingMeans
 from vidence_server.extraction.types.mrz.formats import Content, MrzFormat
 from vidence_server.extraction.types.mrz.reader import MrzReader
 from vidence_server.extraction.types.mrz.rows import zone_order
-from vidence_server.vision.text import TextRegion
+from vidence_server.vision.barcodes import Barcode
+from vidence_server.vision.ocr.profile import DetectorSize
+from vidence_server.vision.text import TextLine, TextRegion
 
 _ORDER = (
     "document.code",
@@ -36,6 +39,8 @@ class MrzDocumentType:
     title: str
     description: str
     formats: tuple[MrzFormat, ...]
+    detector_size: DetectorSize | None = None
+    needs: frozenset[Need] = frozenset()
 
     @property
     def planned_fields(self) -> tuple[PlannedField, ...]:
@@ -55,6 +60,14 @@ class MrzDocumentType:
         checks = (PlannedField("mrz.composite_check", 0, required=all(composite)),) if any(composite) else ()
         return (*single, PlannedField("mrz.format"), *lines, *checks)
 
+    def likeness(
+        self,
+        lines: Sequence[TextLine],  # noqa: ARG002 - its zone is found otherwise
+        barcodes: Sequence[Barcode],  # noqa: ARG002 - see above
+    ) -> float:
+        """0: a zone is looked for before any likeness."""
+        return 0.0
+
     def reading_order(
         self,
         regions: Sequence[TextRegion],
@@ -64,7 +77,11 @@ class MrzDocumentType:
         """Long, low, parallel regions first; those too short for a piece of a zone are left out."""
         return zone_order(regions)
 
-    def start(self, today: date) -> FieldReader:
+    def start(
+        self,
+        today: date,
+        means: ReadingMeans = NO_MEANS,  # noqa: ARG002 - the zone proves itself
+    ) -> FieldReader:
         """A reader for one picture."""
         return MrzReader(self.formats, today)
 

@@ -78,7 +78,6 @@ def test_a_row_found_in_two_pieces_is_joined_in_any_order() -> None:
         order = Random(seed).sample(pieces, len(pieces))
         reading = read("passport", order)
         assert TRUTH.items() <= reading.values().items()
-        assert reading.complete
 
 
 def test_a_piece_that_ends_in_fillers_is_not_taken_for_the_whole_row() -> None:

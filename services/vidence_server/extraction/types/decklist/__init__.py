@@ -1,0 +1,1 @@
+"""Decklists: which cards, how often, in which section."""

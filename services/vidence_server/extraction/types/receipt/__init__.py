@@ -1,0 +1,1 @@
+"""Receipts: who sold what to what price, and when."""
