@@ -1,0 +1,1 @@
+"""`vidence capture`: runs sessions from a camera, a video or pictures, and shows all of them."""

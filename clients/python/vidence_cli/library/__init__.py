@@ -1,0 +1,1 @@
+"""`vidence library`: collections of documents and faces."""

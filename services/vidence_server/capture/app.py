@@ -1,0 +1,236 @@
+"""Puts the capture service together."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+
+from vidence.capture.v1 import capture_service_pb2_grpc as pb_grpc
+from vidence_server.capture import convert, event_messages
+from vidence_server.capture.album import PictureAlbum
+from vidence_server.capture.gate_file import DEFAULT_FILE, load_gates
+from vidence_server.capture.group_commit import GroupCommit
+from vidence_server.capture.guidance import GuidanceTexts
+from vidence_server.capture.live import Surroundings
+from vidence_server.capture.numbers import Encoders
+from vidence_server.capture.ports import DocumentReader, Eyes, FaceComparer
+from vidence_server.capture.processing import Processing
+from vidence_server.capture.reading import ExtractDocument, ExtractionReader
+from vidence_server.capture.seeing import CameraEyes, FacePairs
+from vidence_server.capture.service import CaptureService
+from vidence_server.capture.servicer import SELF_CHECKED, SERVICE_NAME, CaptureServicer
+from vidence_server.capture.settings import CaptureSettings
+from vidence_server.capture.store import SessionStore
+from vidence_server.core.clock import Clock
+from vidence_server.core.ids import IdFactory
+from vidence_server.inference.engine import Engine
+from vidence_server.inference.session import ModelSession
+from vidence_server.runtime.metrics import Metrics
+from vidence_server.runtime.server import RpcServer
+from vidence_server.storage.blobs import BlobStore
+from vidence_server.storage.database import Database, sqlite_url
+from vidence_server.storage.outbox import Outbox
+from vidence_server.storage.relay import EventSink, Relay
+from vidence_server.vision.decode import ImageDecoder, ImageLimits
+from vidence_server.vision.faces.analyser import FaceAnalyser
+from vidence_server.vision.faces.profile import (
+    DETECTOR,
+    EMBEDDER,
+    EYE,
+    FACE_MODELS,
+    LANDMARKS,
+    LIVENESS,
+    POSE,
+    FaceProfile,
+)
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+MODELS = FACE_MODELS
+"""Registry names of the models that the service runs."""
+_VERSION_DIGITS = 12
+_TOKEN_BYTES = 32
+_COUNTERS = (
+    "created",
+    "frames_received",
+    "frames_processed",
+    "frames_superseded",
+    "frames_refused",
+    "events",
+    "delivered",
+    "conflated",
+)
+"""Statistics of the service that only ever grow; the next one is that of its relay."""
+_RELAY_COUNTERS = ("relayed", "refused", "failures")
+
+
+@dataclass(frozen=True, slots=True)
+class Helpers:
+    """Who does what capture does not do itself."""
+
+    eyes: Eyes
+    """Looks at frames."""
+    reader: DocumentReader | None = None
+    """Reads documents; None: nobody does here."""
+    comparer: FaceComparer | None = None
+    """Compares faces; None: nobody does here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """The service and what serves it."""
+
+    service: CaptureService
+    album: PictureAlbum
+    texts: GuidanceTexts
+    relay: Relay
+
+
+@asynccontextmanager
+async def open_service(
+    settings: CaptureSettings,
+    data_dir: Path,
+    helpers: Helpers,
+    blobs: BlobStore,
+    bus: EventSink,
+    *,
+    clock: Clock,
+    ids: IdFactory,
+    random: Callable[[], float],
+    database: Database | None = None,
+) -> AsyncIterator[Capture]:
+    """Opens the service's database and takes up its sessions; all of it ends with the context.
+
+    Args:
+        settings: Of the service.
+        data_dir: Holds `capture.db` where no database is given.
+        helpers: Who does what it does not do itself.
+        blobs: Keeps pictures.
+        bus: Where domain events go; it may be away at any time.
+        clock: The time.
+        ids: Names sessions and pictures.
+        random: Numbers in [0, 1), for jitter.
+        database: Migrated with `MIGRATIONS`, not yet open; None: a file in `data_dir`.
+
+    Raises:
+        DomainError: CONFIGURATION_INVALID, DATABASE_IN_USE, DATABASE_INCOMPATIBLE, STORAGE_FULL,
+            STORAGE_FAILED.
+    """
+    gates = load_gates(settings.gates_file or DEFAULT_FILE)
+    texts = GuidanceTexts.load(settings.guidance_dir) if settings.guidance_dir else GuidanceTexts.load()
+    async with AsyncExitStack() as stack:
+        opened = await stack.enter_async_context(
+            database or Database(sqlite_url(data_dir / "capture.db"), migrations=MIGRATIONS)
+        )
+        outbox = Outbox(opened)
+        relay = await stack.enter_async_context(Relay(outbox, bus, clock=clock, random=random))
+        writer = await stack.enter_async_context(GroupCommit(opened))
+        store = SessionStore(opened, writer, outbox, began=convert.began, ended=convert.ended)
+        album = PictureAlbum(helpers.eyes, blobs, store, clock=clock, ids=ids, ttl_s=settings.image_ttl_s)
+        encoders = Encoders(
+            event=event_messages.EventEncoder(texts).encode,
+            snapshot=event_messages.encode_snapshot,
+            snapshot_complete=event_messages.encode_snapshot_complete,
+            changed=event_messages.encode_changed,
+        )
+        service = CaptureService(
+            settings,
+            settings.rules(gates),
+            store,
+            encoders,
+            lambda made: _surroundings(made, helpers, album, encoders, clock),
+            clock=clock,
+            ids=ids,
+            random_token=lambda: secrets.token_urlsafe(_TOKEN_BYTES),
+            choose=secrets.randbelow,
+        )
+        await stack.enter_async_context(service)
+        yield Capture(service, album, texts, relay)
+
+
+def build_helpers(
+    settings: CaptureSettings,
+    *,
+    engine: Engine,
+    sessions: Mapping[str, ModelSession],
+    extract: ExtractDocument | None = None,
+) -> Helpers:
+    """Eyes and a comparer made of models, and a reader made of the extraction service.
+
+    Args:
+        settings: Limits of frames, threshold of the comparison.
+        engine: Runs the models.
+        sessions: The models, by name; `MODELS` among them.
+        extract: The extraction service, in this process or behind gRPC; None: no document is read.
+    """
+    # The engine's workers are the threads that compute; OpenCV's own would fight with them for the cores.
+    cv2.setNumThreads(1)
+    profile = FaceProfile(detection_threshold=settings.face_threshold)
+    faces = FaceAnalyser(engine, profile, sessions[EMBEDDER].sha256[:_VERSION_DIGITS])
+    limits = ImageLimits(max_bytes=settings.max_frame_bytes, max_pixels=settings.max_frame_pixels)
+    decoder = ImageDecoder(limits)
+    names = {name: f"{name}@{sessions[name].sha256[:_VERSION_DIGITS]}" for name in MODELS}
+    looking = tuple(names[name] for name in (DETECTOR, LIVENESS, POSE, EYE, LANDMARKS))
+    return Helpers(
+        eyes=CameraEyes(engine, decoder, faces, looking),
+        reader=None if extract is None else ExtractionReader(extract),
+        comparer=FacePairs(engine, decoder, faces, threshold=settings.match_threshold, model=names[EMBEDDER]),
+    )
+
+
+def register(server: RpcServer, capture: Capture, clock: Clock) -> str:
+    """Offers the service on a server; gives its full name, for `RpcServer.mark_ready`."""
+    servicer = CaptureServicer(
+        capture.service,
+        album=capture.album,
+        texts=capture.texts,
+        results=server.result_streams,
+        watches=server.watch_streams,
+        check=server.check_request,
+        clock=clock,
+    )
+    server.register(
+        SERVICE_NAME,
+        lambda grpc_server: pb_grpc.add_CaptureServiceServicer_to_server(servicer, grpc_server),
+        self_checked=SELF_CHECKED,
+    )
+    return SERVICE_NAME
+
+
+def export(metrics: Metrics, capture: Capture) -> None:
+    """Exports the numbers of the service at every scrape."""
+    metrics.export("capture", capture.service.statistics, counters=_COUNTERS)
+    metrics.export("capture_relay", capture.relay.statistics, counters=_RELAY_COUNTERS)
+
+
+def _surroundings(
+    service: CaptureService,
+    helpers: Helpers,
+    album: PictureAlbum,
+    encoders: Encoders,
+    clock: Clock,
+) -> Surroundings:
+    processing = Processing(
+        album,
+        clock,
+        reader=helpers.reader,
+        comparer=helpers.comparer,
+        models=helpers.eyes.models,
+        encode_failure=event_messages.encode_failure,
+    )
+    return Surroundings(
+        clock=clock,
+        eyes=helpers.eyes,
+        album=album,
+        afterwards=processing,
+        save=service.store.save,
+        encode=encoders.event,
+        changed=service.changed,
+        spawn=service.spawn,
+        max_frame_bytes=service.settings.max_frame_bytes,
+        max_frame_pixels=service.settings.max_frame_pixels,
+    )

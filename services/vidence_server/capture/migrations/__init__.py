@@ -1,0 +1,1 @@
+"""Revisions of the capture service's database (Alembic)."""

@@ -1,0 +1,1 @@
+"""The library service: documents and faces that are kept, searched, exported and followed."""

@@ -1,0 +1,1 @@
+"""What libraries, documents and faces are, and what may become of them."""

@@ -1,0 +1,1 @@
+"""Finding: typed filters, vectors, words, and the rankings of both made one."""

@@ -1,0 +1,142 @@
+"""Sessions with the real models: a rendered document before a camera, read and told on one stream."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from fakes.capture import Camera, RunningCapture, ScriptedEyes, events_until, kinds
+from fakes.runtime import running_server
+from fakes.storage import FakeBus
+from vidence.capture.v1 import capture_service_pb2 as pb
+from vidence.capture.v1 import session_pb2
+from vidence_server.capture.app import MODELS, build_helpers, open_service, register
+from vidence_server.capture.servicer import SERVICE_NAME
+from vidence_server.capture.settings import CaptureSettings
+from vidence_server.core.clock import SystemClock
+from vidence_server.core.ids import IdFactory
+from vidence_server.extraction import app as extraction
+from vidence_server.extraction import convert
+from vidence_server.extraction.service import ExtractionRequest
+from vidence_server.extraction.settings import ExtractionSettings
+from vidence_server.inference.engine import Engine, EngineSettings
+from vidence_server.runtime.server import RpcServer
+from vidence_server.storage.blobs import FolderBlobs
+from vidence_server.suite.models import load_sessions
+from vidence_server.suite_settings import InferenceSettings
+
+SAMPLES = Path(__file__).resolve().parents[2] / "examples" / "samples"
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[RunningCapture]:
+    clock = SystemClock()
+    ids = IdFactory(clock)
+    settings = CaptureSettings(stable_frames=3, stable_s=0, countdown_s=0.0)
+    sessions = await asyncio.to_thread(load_sessions, InferenceSettings(), (*MODELS, *extraction.MODELS))
+    async with AsyncExitStack() as stack:
+        engine = await stack.enter_async_context(Engine(sessions, EngineSettings(workers=1), clock))
+        reader = extraction.build_service(
+            ExtractionSettings(), engine=engine, sessions=sessions, clock=clock, ids=ids
+        )
+
+        async def extract(request: Any) -> AsyncIterator[Any]:
+            async for event in reader.extract(ExtractionRequest(request.content)):
+                yield convert.to_response(event)
+
+        helpers = build_helpers(settings, engine=engine, sessions=sessions, extract=extract)
+        blobs = await stack.enter_async_context(FolderBlobs(tmp_path / "blobs", clock=clock, ids=ids))
+        bus = FakeBus()
+        bus.answering.set()
+        capture = await stack.enter_async_context(
+            open_service(
+                settings, tmp_path, helpers, blobs, bus, clock=clock, ids=ids, random=random.Random(1).random
+            )
+        )
+
+        def services(rpc_server: RpcServer) -> dict[str, Any]:
+            register(rpc_server, capture, clock)
+            return {}
+
+        running = await stack.enter_async_context(running_server(services, ready=False))
+        await running.server.mark_ready(SERVICE_NAME)
+        yield RunningCapture(running, capture, ScriptedEyes(), bus)
+
+
+def frames_of(picture: np.ndarray[Any, np.dtype[np.uint8]], count: int) -> list[bytes]:
+    """The same scene with the noise of a sensor, as JPEG."""
+    rng = np.random.default_rng(3)
+    made = []
+    for _ in range(count):
+        noisy = np.clip(picture + rng.normal(0, 3, picture.shape), 0, 255).astype(np.uint8)
+        made.append(cv2.imencode(".jpg", noisy, [cv2.IMWRITE_JPEG_QUALITY, 88])[1].tobytes())
+    return made
+
+
+def sample_on_desk() -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """The rendered passport of the examples, smaller, on a larger desk."""
+    sample = cv2.imread(str(SAMPLES / "passport.jpg"))
+    assert sample is not None
+    small = cv2.resize(sample, None, fx=0.66, fy=0.66, interpolation=cv2.INTER_AREA)
+    desk = np.full((800, 1280, 3), np.median(sample[:20].reshape(-1, 3), axis=0), np.uint8)
+    top, left = (800 - small.shape[0]) // 2, (1280 - small.shape[1]) // 2
+    desk[top : top + small.shape[0], left : left + small.shape[1]] = small
+    return desk
+
+
+async def push_all(camera: Camera, frames: list[bytes]) -> None:
+    for content in frames:
+        answer = await camera.push(content)
+        if answer.state not in {
+            session_pb2.SESSION_STATE_SEARCHING,
+            session_pb2.SESSION_STATE_LOCKED,
+            session_pb2.SESSION_STATE_COUNTDOWN,
+        }:
+            return
+
+
+@pytest.mark.requirement("R-CA1", "R-CA3", "R-CA8")
+async def test_a_rendered_passport_is_found_captured_and_read(server: RunningCapture) -> None:
+    camera = await server.create("DOCUMENT_FRONT", extraction=session_pb2.ExtractionPlan())
+    call = camera.watch()
+    empty = np.full((800, 1280, 3), 120, np.uint8)
+    await push_all(camera, frames_of(empty, 2))
+    await push_all(camera, frames_of(sample_on_desk(), 12))
+    events = await events_until(call)
+    assert events[-1].session_end.session.state == session_pb2.SESSION_STATE_COMPLETED, kinds(events)
+    fields = {e.extraction_field.field.key for e in events if e.HasField("extraction_field")}
+    assert {"document.number", "document.expiry_date", "person.surname"} <= fields
+    crop = events[-1].session_end.session.captured[0].crop
+    assert crop.width_px / crop.height_px == pytest.approx(125 / 88, rel=0.06)
+    measured = {
+        measure.name
+        for event in events
+        if event.HasField("quality_update")
+        for measure in event.quality_update.measures
+    }
+    assert {"framing", "tilt", "sharpness", "glare", "exposure", "resolution"} <= measured
+
+
+@pytest.mark.requirement("R-CA3", "R-CA7")
+async def test_frames_without_a_face_say_so_and_raw_pixels_are_looked_at(server: RunningCapture) -> None:
+    camera = await server.create("FACE", liveness=session_pb2.LivenessPlan(passive=True))
+    raw = pb.RawPicture(bgr=b"\x60" * (320 * 240 * 3), width_px=320, height_px=240)
+    request = pb.PushFrameRequest(
+        session_id=camera.session_id,
+        session_token=camera.created.session_token,
+        frame=pb.Frame(raw=raw, frame_number=1),
+    )
+    assert (await server.stub.PushFrame(request)).fate == pb.FRAME_FATE_PROCESSED
+    events = await events_until(camera.watch(), "quality_update")
+    assert [event.guidance.code for event in events if event.HasField("guidance")] == ["show_face"]
+    update = events[-1].quality_update
+    assert (update.image_size.width_px, update.image_size.height_px) == (320, 240)
+    assert not update.passed
