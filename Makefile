@@ -6,8 +6,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PROTOS := $(shell find protos third_party -name '*.proto')
 PYTEST_WORKERS ?= 2
+WEB := clients/web
+GENERATORS := generate generate_web reference guarantees
 
-.PHONY: help setup gen gen-check fmt lint types contracts test check run demo requirements eval bench-ocr bench-events simulate test-soak lock models system clean
+.PHONY: help setup web web-lint gen gen-check fmt lint types contracts test check run demo requirements eval bench-ocr bench-events bench-library bench-batch bench-capture simulate test-soak lock models system clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,6 +20,15 @@ $(VENV)/.installed: requirements/dev.txt pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
+$(WEB)/node_modules/.installed: $(WEB)/package-lock.json
+	@cd $(WEB) && npm ci --no-progress --loglevel=error >/dev/null
+	@touch $@
+
+$(WEB)/app/dist/index.html: $(WEB)/node_modules/.installed $(shell find $(WEB)/app $(WEB)/client gen/ts -path '*/dist' -prune -o -type f -print 2>/dev/null)
+	@cd $(WEB) && npm run --silent build
+
+web: $(WEB)/app/dist/index.html ## Build the pages
+
 models: $(VENV)/.installed
 	@$(BIN)/vidence models pull
 
@@ -26,16 +37,19 @@ setup: $(VENV)/.installed models ## Virtual environment, packages, models
 system: $(VENV)/.installed
 	@tools/system-packages
 
-gen: $(VENV)/.installed ## Generate gen/ from protos/, docs/reference/ from the code
-	@$(BIN)/python tools/generate.py && $(BIN)/python tools/reference.py && $(BIN)/python tools/guarantees.py
+gen: $(VENV)/.installed $(WEB)/node_modules/.installed ## Generate gen/ from protos/, docs/reference/ from the code
+	@for tool in $(GENERATORS); do $(BIN)/python tools/$$tool.py || exit 1; done
 
-gen-check: $(VENV)/.installed
-	@$(BIN)/python tools/generate.py --check && $(BIN)/python tools/reference.py --check && $(BIN)/python tools/guarantees.py --check
+gen-check: $(VENV)/.installed $(WEB)/node_modules/.installed
+	@for tool in $(GENERATORS); do $(BIN)/python tools/$$tool.py --check || exit 1; done
 
 fmt: $(VENV)/.installed ## Format Python and protos
 	@$(BIN)/ruff check --fix-only --quiet . && $(BIN)/ruff format --quiet . && $(BIN)/buf format -w protos
 
-lint: $(VENV)/.installed gen-check types contracts ## Lint, format check, types, import contracts, generation freshness
+web-lint: $(WEB)/node_modules/.installed
+	@cd $(WEB) && npm run --silent lint && npm test --silent
+
+lint: $(VENV)/.installed gen-check types contracts web-lint ## Lint, format check, types, import contracts, generation freshness
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/buf lint && $(BIN)/buf format -d --exit-code protos
 
 types: $(VENV)/.installed
@@ -44,11 +58,14 @@ types: $(VENV)/.installed
 contracts: $(VENV)/.installed
 	@$(BIN)/lint-imports --no-logo
 
-test: setup system ## All tests that run in minutes
+test: setup web system ## All tests that run in minutes
 	@$(BIN)/pytest -n $(PYTEST_WORKERS) -m "not soak"
 
 bench-events: setup ## The bus beside naive gRPC, NATS, Redis and polling
 	@benchmarks/bench-events
+
+bench-library: setup ## Vectors kept and searched beside usearch, lancedb, sqlite-vec, pgvector
+	@benchmarks/bench-library
 
 simulate: setup ## 10,000 simulated histories of the streams, about a minute
 	@$(BIN)/python tests/simulation/run.py --seeds 10000 --jobs 2
@@ -56,21 +73,21 @@ simulate: setup ## 10,000 simulated histories of the streams, about a minute
 test-soak: setup system ## The long tests
 	@$(BIN)/pytest -n $(PYTEST_WORKERS) -m soak --timeout 7200
 
-check: setup lint requirements ## What CI runs: everything above, tests last
+check: setup lint web requirements ## What CI runs: everything above, tests last
 	@$(MAKE) --no-print-directory system
 	@$(BIN)/pytest -n $(PYTEST_WORKERS) -m "not soak" --cov --cov-report= --coverage-floor
 
 requirements: $(VENV)/.installed ## Which requirement is shown by which test
 	@$(BIN)/python tools/requirements.py
 
-run: setup ## Start the suite, read samples live, stay up until Ctrl-C
+run: setup web ## Start the suite, read samples live, stay up until Ctrl-C
 	@$(BIN)/python tools/run_suite.py
 
-demo: setup ## The same, then exit
+demo: setup web ## The same, then exit
 	@$(BIN)/python tools/run_suite.py --once
 
 eval: setup system ## How exactly documents are read, every miss printed
-	@$(BIN)/python benchmarks/eval_mrz.py
+	@for kind in mrz decklists receipts faces; do $(BIN)/python benchmarks/eval_$$kind.py || exit 1; done
 
 bench-ocr: setup system ## Reading speed and accuracy beside the peers
 	@benchmarks/bench-ocr

@@ -24,7 +24,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLES = ("passport.jpg", "id-card.jpg", "page.png")
-PAGES = ROOT / "clients" / "web" / "dist"
+PAGES = ROOT / "clients" / "web" / "app" / "dist"
 START_LIMIT_S = 60.0
 STOP_LIMIT_S = 3.5
 LAST_STOP_LIMIT_S = 0.5

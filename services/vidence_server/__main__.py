@@ -13,17 +13,13 @@ import click
 import structlog
 import uvloop
 
-from vidence_server.bridge.app import serve_bridge
 from vidence_server.bridge.commands import envoy_command_group
 from vidence_server.bridge.settings import BridgeSettings
 from vidence_server.core.clock import SystemClock
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.runtime.commands import config_command
-from vidence_server.runtime.lifecycle import serve_until_signal
 from vidence_server.runtime.logs import configure_logs
-from vidence_server.runtime.metrics import Metrics
-from vidence_server.runtime.metrics_server import MetricsServer
-from vidence_server.suite import PORTS, SERVICES, open_suite
+from vidence_server.suite.table import PORTS, SERVICES
 from vidence_server.suite_settings import SuiteSettings, load_suite_settings
 
 _USAGE = 2
@@ -77,11 +73,19 @@ def _with_port(settings: SuiteSettings, port: int) -> SuiteSettings:
 
 
 async def _serve(settings: SuiteSettings, services: tuple[str, ...]) -> None:
+    # A process imports what it serves: the bridge needs neither models nor databases.
+    from vidence_server.runtime.lifecycle import serve_until_signal  # noqa: PLC0415  # see above
+    from vidence_server.suite.opening import open_suite  # noqa: PLC0415  # see above
+
     async with open_suite(settings, services) as suite:
         await serve_until_signal(suite.server, warm_up=suite.warm_up)
 
 
 async def _serve_bridge(settings: SuiteSettings) -> None:
+    from vidence_server.bridge.app import serve_bridge  # noqa: PLC0415  # as in `_serve`
+    from vidence_server.runtime.metrics import Metrics  # noqa: PLC0415  # as in `_serve`
+    from vidence_server.runtime.metrics_server import MetricsServer  # noqa: PLC0415  # as in `_serve`
+
     metrics = Metrics(version=version("vidence"))
     async with MetricsServer(settings.metrics, metrics) as served:
         if served.port is not None:

@@ -74,7 +74,7 @@ async def _start_embedded(stack: AsyncExitStack) -> str:
     """
     try:
         # imported here and by name: a client needs no server
-        suite: Any = import_module("vidence_server.suite")
+        suite: Any = import_module("vidence_server.suite.opening")
     except ImportError as error:
         raise click.UsageError(f"--embedded: {missing_extra(error)}") from error
     try:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from importlib import import_module
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
-from vidence_server.suite.process import Process
-from vidence_server.suite_settings import SuiteSettings
+if TYPE_CHECKING:  # the commands show these names, and start what is asked for only
+    from vidence_server.suite.process import Process
+    from vidence_server.suite_settings import SuiteSettings
 
 PORTS: Mapping[str, int] = {"event": 50051, "extraction": 50052, "face": 50056, "batch": 50054}
 """Services that `vidence serve` can start, by name, and where each listens when it runs alone.

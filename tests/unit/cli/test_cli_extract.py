@@ -169,9 +169,9 @@ def test_an_embedded_server_lives_as_long_as_the_command(
         yield served.address
         events.append("stopped")
 
-    suite = ModuleType("vidence_server.suite")
+    suite = ModuleType("vidence_server.suite.opening")
     suite.__dict__["embedded_suite"] = embedded_suite
-    monkeypatch.setitem(sys.modules, "vidence_server.suite", suite)
+    monkeypatch.setitem(sys.modules, "vidence_server.suite.opening", suite)
     # an address in the environment is a default, no contradiction
     runner = CliRunner(env={"VIDENCE_SERVER": "127.0.0.1:1"})
     result = runner.invoke(main, ["extract", str(picture), "--embedded"])
@@ -185,16 +185,16 @@ def test_an_embedded_server_that_cannot_start_says_why(
     def embedded_suite(environ: Mapping[str, str]) -> AbstractAsyncContextManager[str]:
         raise DomainError(Reason.MODEL_MISSING, "No weights here; `vidence models pull` fetches them.")
 
-    suite = ModuleType("vidence_server.suite")
+    suite = ModuleType("vidence_server.suite.opening")
     suite.__dict__["embedded_suite"] = embedded_suite
-    monkeypatch.setitem(sys.modules, "vidence_server.suite", suite)
+    monkeypatch.setitem(sys.modules, "vidence_server.suite.opening", suite)
     result = CliRunner().invoke(main, ["extract", str(picture), "--embedded"])
     assert result.exit_code == ExitCode.FAILED
     assert "MODEL_MISSING: No weights here" in result.stderr
 
 
 def test_embedded_without_the_server_names_the_extra(picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "vidence_server.suite", None)
+    monkeypatch.setitem(sys.modules, "vidence_server.suite.opening", None)
     result = CliRunner().invoke(main, ["extract", str(picture), "--embedded"])
     assert result.exit_code == ExitCode.USAGE
     assert "--embedded" in result.stderr

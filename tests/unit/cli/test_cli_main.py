@@ -94,7 +94,7 @@ def test_a_command_whose_packages_are_missing_names_the_extra(offer: Offer, tmp_
         ("onnxruntime.capi", "vidence[server,cpu]"),
         ("onnx", "vidence[models]"),
         ("structlog", "vidence[server,cpu]"),
-        ("vidence_server.suite", "incomplete"),
+        ("vidence_server.suite.opening", "incomplete"),
         (None, "incomplete"),
     ],
 )
