@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from e2e.bridge_door import Door
 from e2e_suite import LiveSuite, start_suite, stop_suite
 from vidence_client import make_event, sync
 
@@ -19,3 +20,14 @@ def suite() -> Iterator[LiveSuite]:
         yield live
     finally:
         stop_suite(live)
+
+
+@pytest.fixture(scope="session")
+def door(suite: LiveSuite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+    """The suite behind the bridge and Envoy."""
+    opened = Door(tmp_path_factory.mktemp("door"), suite.address)
+    try:
+        opened.start()
+        yield opened
+    finally:
+        opened.close()

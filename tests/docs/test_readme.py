@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from e2e.bridge_door import Door
 from e2e_suite import LiveSuite
 
 ROOT = Path(__file__).resolve().parents[2]
+BRIDGE = "http://localhost:8080"
 BLOCK = re.compile(r"^```(bash|python)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\(([^)#:]+)\)")
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -27,8 +29,13 @@ def commands() -> list[str]:
 
 @pytest.mark.requirement("R-DO2", "R-EX1", "R-OP3")
 @pytest.mark.parametrize("command", commands())
-def test_each_command_of_the_readme_works(command: str, suite: LiveSuite, tmp_path: Path) -> None:
+def test_each_command_of_the_readme_works(
+    command: str, suite: LiveSuite, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     here = command.replace("127.0.0.1:50051", suite.address).replace("/tmp/", f"{tmp_path}/")
+    if BRIDGE in command:
+        door: Door = request.getfixturevalue("door")
+        here = here.replace(BRIDGE, door.url)
     here = here.replace(".venv/bin/", f"{Path(sys.executable).parent}/")
     if "bin/vidence" in here and "--embedded" not in here:
         here = f"export VIDENCE_SERVER={suite.address}; {here}"
