@@ -14,6 +14,8 @@ from vidence_server.bridge.settings import BridgeSettings
 from vidence_server.event.settings import EventSettings
 from vidence_server.extraction.settings import ExtractionSettings
 from vidence_server.face.settings import FaceSettings
+from vidence_server.library.settings import LibrarySettings
+from vidence_server.monitor.settings import MonitorSettings
 from vidence_server.runtime.settings import (
     LogSettings,
     MetricsSettings,
@@ -104,7 +106,9 @@ class SuiteSettings(Section):
     extraction: ExtractionSettings = ExtractionSettings()
     batch: BatchSettings = BatchSettings()
     face: FaceSettings = FaceSettings()
+    library: LibrarySettings = LibrarySettings()
     bridge: BridgeSettings = BridgeSettings()
+    monitor: MonitorSettings = MonitorSettings()
 
 
 def load_suite_settings(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import numpy as np
 import pytest
 from google.rpc.error_details_pb2 import ErrorInfo
 
@@ -21,7 +22,10 @@ from vidence.extraction.v1 import extraction_service_pb2 as extraction
 from vidence_server.core.clock import SystemClock
 from vidence_server.core.deadline import Deadline
 from vidence_server.core.errors import KIND_OF_REASON, DomainError, Reason
+from vidence_server.extraction.catalogues import CardCatalogues
 from vidence_server.extraction.types.registry import document_type
+from vidence_server.face.domain.results import FaceChoice
+from vidence_server.face.looking import Scene, check_size, chosen_face
 from vidence_server.inference.engine import EngineSettings
 from vidence_server.inference.registry import LocalFile, ModelRegistry
 from vidence_server.inference.store import ModelStore
@@ -35,6 +39,9 @@ from vidence_server.runtime.status import to_status
 from vidence_server.runtime.stream_source import SourceRun
 from vidence_server.streams.cursor import Cursor
 from vidence_server.vision.decode import ImageDecoder
+from vidence_server.vision.faces.embedding import similarity, template
+from vidence_server.vision.faces.face import Box, Face, Landmarks
+from vidence_server.vision.geometry import Point
 
 PROTO = Path(__file__).resolve().parents[2] / "protos/vidence/error/v1/reason.proto"
 ENTRY = re.compile(r"// `([A-Z_]+)`\..*?// Sample: `(\{.*?\})`\n  REASON_([A-Z_]+) = \d+;", re.DOTALL)
@@ -76,6 +83,27 @@ NOT_RAISED_HERE = {
     Reason.IMAGE_NOT_FOUND: "the capture service",
     Reason.TRANSITION_REFUSED: "the capture service",
     Reason.LANGUAGE_UNKNOWN: "the capture service",
+    Reason.LIBRARY_NOT_FOUND: "the library service",
+    Reason.LIBRARY_EXISTS: "the library service",
+    Reason.DOCUMENT_NOT_FOUND: "the library service",
+    Reason.DOCUMENT_EXISTS: "the library service",
+    Reason.DOCUMENT_INVALID: "the library service",
+    Reason.REVISION_MISMATCH: "the library service",
+    Reason.EMBEDDING_MODEL_MISMATCH: "the library service",
+    Reason.EMBEDDING_UNAVAILABLE: "the library service",
+    Reason.EXPORT_TOKEN_INVALID: "the library service",
+    Reason.EXPORT_EXPIRED: "the library service",
+    Reason.IMPORT_CHECKSUM_MISMATCH: "the library service",
+    Reason.IMPORT_INCOMPLETE: "the library service",
+    Reason.QUERY_NOT_FOUND: "the library service",
+    Reason.QUERY_LIMIT: "the library service",
+    Reason.REEMBEDDING_RUNNING: "the library service",
+    Reason.SUBJECT_NOT_FOUND: "the library service",
+    Reason.FACE_EXISTS: "the library service",
+    Reason.PATH_UNKNOWN: "the bridge",
+    Reason.ORIGIN_REFUSED: "the bridge",
+    Reason.BODY_TOO_LARGE: "the bridge",
+    Reason.RATE_LIMITED: "Envoy",
 }
 """Reasons whose samples no error is compared with yet, and who raises them."""
 
@@ -125,6 +153,43 @@ async def _a_broken_rule(_: Path) -> None:
 @raises(Reason.DOCUMENT_TYPE_UNKNOWN)
 async def _an_unknown_type(_: Path) -> None:
     document_type("shopping_list")
+
+
+@raises(Reason.CATALOGUE_UNKNOWN)
+async def _an_unknown_catalogue(_: Path) -> None:
+    CardCatalogues({}).check("shopping_list")
+
+
+def a_scene(field: str, faces: int) -> Scene:
+    """A picture with so many faces, their eyes 7.4 px apart."""
+    eyes = (Point(10, 10), Point(17.4, 10))
+    face = Face(Box(4, 4, 20, 24), Landmarks(*eyes, Point(13, 14), Point(11, 18), Point(16, 18)), 0.9)
+    return Scene(field, np.zeros((40, 40, 3), np.uint8), (face,) * faces)
+
+
+@raises(Reason.NO_FACE)
+async def _a_picture_without_a_face(_: Path) -> None:
+    chosen_face(a_scene("probe", 0), FaceChoice.LARGEST)
+
+
+@raises(Reason.SEVERAL_FACES)
+async def _a_picture_with_several_faces(_: Path) -> None:
+    chosen_face(a_scene("probe", 3), FaceChoice.ONLY)
+
+
+@raises(Reason.FACE_TOO_SMALL)
+async def _a_face_too_small(_: Path) -> None:
+    scene = a_scene("reference", 1)
+    check_size(scene, scene.faces[0], 12)
+
+
+@raises(Reason.TEMPLATE_FOREIGN)
+async def _templates_of_two_models(_: Path) -> None:
+    one, other = (
+        template(np.ones(2, np.float32), "face-embedder", version)
+        for version in ("fb143eea0783", "0ba9fbfa01b5")
+    )
+    similarity(one, other)
 
 
 @raises(Reason.MODEL_UNKNOWN)

@@ -14,21 +14,25 @@ from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto
 from google.protobuf.message_factory import GetMessageClass
 
 ROOT = Path(__file__).resolve().parents[2]
-DRAFTS = ROOT / "tests" / "contract" / "drafts"
+BATCH = "vidence/batch/v1/batch_service.proto"
 BUS = "vidence/event/v1/event_service.proto"
+CAPTURE = "vidence/capture/v1/capture_service.proto"
+LIBRARY = "vidence/library/v1/library_service.proto"
 WATCHES = [
     (BUS, "Subscribe"),
     (BUS, "WatchStatistics"),
-    ("capture_draft.proto", "WatchSession"),
-    ("batch_draft.proto", "WatchBatch"),
-    ("library_draft.proto", "WatchLibrary"),
+    (CAPTURE, "WatchSession"),
+    (CAPTURE, "WatchSessions"),
+    (BATCH, "WatchBatch"),
+    ("vidence/job/v1/job_service.proto", "WatchJob"),
+    (LIBRARY, "WatchLibrary"),
+    (LIBRARY, "WatchQuery"),
 ]
 
 
-def compile_protos(tmp_path: Path, include: Path, files: list[str]) -> FileDescriptorSet:
+def compile_protos(tmp_path: Path, files: list[str]) -> FileDescriptorSet:
     output = tmp_path / "descriptors.binpb"
     includes = [
-        include,
         ROOT / "protos",
         ROOT / "third_party/googleapis",
         ROOT / "third_party/protovalidate",
@@ -51,7 +55,7 @@ def numbers(descriptor: DescriptorProto) -> dict[str, int]:
 @pytest.mark.requirement("R-ST2")
 @pytest.mark.parametrize(("proto", "rpc"), WATCHES)
 def test_every_watch_rpc_fits_the_shared_shape(proto: str, rpc: str, tmp_path: Path) -> None:
-    files = compile_protos(tmp_path, DRAFTS, [proto])
+    files = compile_protos(tmp_path, [proto])
     response = message(files, f"{rpc}Response")
     assert numbers(response) == {"events": 1, "control": 2, "cursor": 3, "previous_cursor": 4}
     events, control = response.field[0], response.field[1]
@@ -67,12 +71,12 @@ def test_every_watch_rpc_fits_the_shared_shape(proto: str, rpc: str, tmp_path: P
 @pytest.mark.requirement("R-ST2")
 def test_entries_encoded_apart_join_into_one_response(tmp_path: Path) -> None:
     """Repeated fields concatenate and fields may be appended: the fan-out joins bytes and encodes once."""
-    files = compile_protos(tmp_path, DRAFTS, ["batch_draft.proto"])
+    files = compile_protos(tmp_path, [BATCH])
     pool = descriptor_pool.DescriptorPool()
     for file in files.file:
         pool.AddSerializedFile(file.SerializeToString())
-    event_class = GetMessageClass(pool.FindMessageTypeByName("draft.batch.v1.BatchEvent"))
-    response_class = GetMessageClass(pool.FindMessageTypeByName("draft.batch.v1.WatchBatchResponse"))
+    event_class = GetMessageClass(pool.FindMessageTypeByName("vidence.batch.v1.BatchEvent"))
+    response_class = GetMessageClass(pool.FindMessageTypeByName("vidence.batch.v1.WatchBatchResponse"))
     joined = b""
     for offset in (1, 2, 3):
         body = event_class(sequence=offset, batch_id="bat_1").SerializeToString()

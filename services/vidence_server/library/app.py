@@ -33,7 +33,8 @@ from vidence_server.library.sweeping import Sweeper
 from vidence_server.runtime.metrics import Metrics
 from vidence_server.runtime.server import RpcServer
 from vidence_server.runtime.service_logs import ServiceLogs
-from vidence_server.storage.database import Database, sqlite_url
+from vidence_server.storage.database import Database
+from vidence_server.storage.location import StateLocation
 from vidence_server.storage.outbox import Outbox
 from vidence_server.storage.relay import EventSink, Relay
 
@@ -68,7 +69,7 @@ class _Parts:
 @asynccontextmanager
 async def open_service(
     settings: LibrarySettings,
-    data_dir: Path,
+    location: StateLocation,
     bus: EventSink,
     *,
     embedders: Mapping[str, TextEmbedder],
@@ -82,7 +83,7 @@ async def open_service(
 
     Args:
         settings: Of the service.
-        data_dir: Holds `library.db` where the settings name no other database.
+        location: Where its database is.
         bus: Where events go; it may be away at any time.
         embedders: Make vectors of texts, by model; the first is the one of libraries that name none.
         face_embedder: Makes templates of pictures; None: clients send templates.
@@ -95,13 +96,7 @@ async def open_service(
         DomainError: DATABASE_IN_USE, DATABASE_INCOMPATIBLE, STORAGE_FULL, STORAGE_FAILED.
     """
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(
-            Database(
-                settings.database_url or sqlite_url(data_dir / "library.db"),
-                migrations=_MIGRATIONS,
-                schema=settings.database_schema,
-            )
-        )
+        database = await stack.enter_async_context(location.database("library", migrations=_MIGRATIONS))
         outbox = Outbox(database)
         relay = await stack.enter_async_context(Relay(outbox, bus, clock=clock, random=random))
         logs = await stack.enter_async_context(ServiceLogs(database, clock=clock, key_of=key_of))

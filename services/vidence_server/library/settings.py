@@ -10,10 +10,6 @@ from vidence_server.runtime.settings import Section
 class LibrarySettings(Section):
     """How documents are kept, searched and followed."""
 
-    database_url: str = Field(
-        "", description="Where the state is: a SQLAlchemy URL; unset: `library.db` in the data folder."
-    )
-    database_schema: str = Field("vidence_library", description="Its schema, where it is PostgreSQL.")
     queue_documents: int = Field(
         8192, ge=64, description="Documents that may wait to be committed; who brings more waits."
     )

@@ -58,7 +58,7 @@ async def open_service(process: Process) -> None:
     opened = await process.stack.enter_async_context(
         app.open_service(
             settings.batch,
-            settings.storage.folder,
+            settings.storage.location,
             await process.bus_for_others(),
             clock=process.clock,
             ids=process.ids,
@@ -76,7 +76,6 @@ async def open_service(process: Process) -> None:
         reader_of(process),
         concurrency=settings.batch.workers or process.models.workers,
         clock=process.clock,
-        ids=process.ids,
         random=randomness,
     )
     await process.stack.enter_async_context(worker)

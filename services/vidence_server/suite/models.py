@@ -6,10 +6,23 @@ from collections.abc import Iterable, Mapping
 
 import structlog
 
-from vidence_server.inference.registry import ModelOverride, load_registry
+from vidence_server.inference.registry import ModelOverride, ModelRegistry, load_registry
 from vidence_server.inference.session import ModelSession, SessionSettings, open_session
 from vidence_server.inference.store import ModelStore, default_folder
 from vidence_server.suite_settings import InferenceSettings
+
+
+def registry_of(settings: InferenceSettings) -> ModelRegistry:
+    """The registry with the operator's own weights.
+
+    Raises:
+        DomainError: MODEL_UNKNOWN, CONFIGURATION_INVALID.
+    """
+    own = {
+        name: ModelOverride(sha256=override.sha256, path=override.path, url=override.url)
+        for name, override in settings.models.items()
+    }
+    return load_registry().with_overrides(own)
 
 
 def load_sessions(settings: InferenceSettings, models: Iterable[str]) -> Mapping[str, ModelSession]:
@@ -18,11 +31,7 @@ def load_sessions(settings: InferenceSettings, models: Iterable[str]) -> Mapping
     Raises:
         DomainError: MODEL_MISSING, MODEL_CORRUPT, MODEL_UNKNOWN, CONFIGURATION_INVALID.
     """
-    own = {
-        name: ModelOverride(sha256=override.sha256, path=override.path, url=override.url)
-        for name, override in settings.models.items()
-    }
-    registry = load_registry().with_overrides(own)
+    registry = registry_of(settings)
     store = ModelStore(settings.models_dir or default_folder())
     log = structlog.get_logger("vidence_server.inference")
     session_settings = SessionSettings(providers=settings.providers)

@@ -10,7 +10,13 @@ if TYPE_CHECKING:  # the commands show these names, and start what is asked for 
     from vidence_server.suite.process import Process
     from vidence_server.suite_settings import SuiteSettings
 
-PORTS: Mapping[str, int] = {"event": 50051, "extraction": 50052, "face": 50056, "batch": 50054}
+PORTS: Mapping[str, int] = {
+    "event": 50051,
+    "extraction": 50052,
+    "face": 50056,
+    "library": 50055,
+    "batch": 50054,
+}
 """Services that `vidence serve` can start, by name, and where each listens when it runs alone.
 
 They are opened in this order: one that hands something to others comes before them.

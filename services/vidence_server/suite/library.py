@@ -1,0 +1,58 @@
+"""Starts the library service."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+
+from vidence_server.face import app as face
+from vidence_server.face.service import FaceService
+from vidence_server.inference.store import ModelStore, default_folder
+from vidence_server.library import app
+from vidence_server.library.domain.faces import FaceModel, FaceTemplate
+from vidence_server.library.embedding.embedder import MODELS
+from vidence_server.library.embedding.loading import open_embedder
+from vidence_server.suite.models import registry_of
+from vidence_server.suite.process import Process
+from vidence_server.suite_settings import SuiteSettings
+
+
+class PictureTemplates:
+    """Makes templates of pictures with the face service; fits `library.ports.FaceEmbedder`."""
+
+    def __init__(self, service: FaceService) -> None:
+        self._service = service
+
+    async def template(self, image: bytes) -> FaceTemplate:
+        """The template of the one face in a picture; raises `DomainError` as the face service does."""
+        made = await self._service.embed_one(image)
+        data = np.array(made.vector, "<f4").tobytes()
+        return FaceTemplate(FaceModel(made.model, made.version), data)
+
+
+def models(settings: SuiteSettings) -> tuple[str, ...]:  # noqa: ARG001 - the signature of `ServiceModule`
+    """Those that make vectors of texts and templates of faces."""
+    return (*MODELS, *face.MODELS)
+
+
+async def open_service(process: Process) -> None:
+    """Libraries, and the records of them."""
+    settings = process.settings
+    store = ModelStore(settings.inference.models_dir or default_folder())
+    embedder = await open_embedder(process.models, store, registry_of(settings.inference))
+    faces = face.build_service(settings.face, engine=process.models, sessions=process.sessions)
+    opened = await process.stack.enter_async_context(
+        app.open_service(
+            settings.library,
+            settings.storage.location,
+            await process.bus_for_others(),
+            embedders={embedder.model_id: embedder},
+            face_embedder=PictureTemplates(faces),
+            clock=process.clock,
+            ids=process.ids,
+            random=random.Random().random,
+        )
+    )
+    app.export(process.metrics, opened)
+    process.model_services.append(app.register(process.server, opened.service, process.clock))
