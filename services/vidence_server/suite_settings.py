@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr
 
 from vidence_server.batch.settings import BatchSettings
 from vidence_server.bridge.settings import BridgeSettings
+from vidence_server.capture.settings import CaptureSettings
 from vidence_server.event.settings import EventSettings
 from vidence_server.extraction.settings import ExtractionSettings
 from vidence_server.face.settings import FaceSettings
@@ -107,6 +108,7 @@ class SuiteSettings(Section):
     batch: BatchSettings = BatchSettings()
     face: FaceSettings = FaceSettings()
     library: LibrarySettings = LibrarySettings()
+    capture: CaptureSettings = CaptureSettings()
     bridge: BridgeSettings = BridgeSettings()
     monitor: MonitorSettings = MonitorSettings()
 

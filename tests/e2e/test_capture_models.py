@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import grpc
 import numpy as np
 import pytest
 
 from fakes.capture import Camera, RunningCapture, ScriptedEyes, events_until, kinds
+from fakes.face_pictures import ASTRONAUT, decoded, picture_bytes
 from fakes.runtime import running_server
 from fakes.storage import FakeBus
 from vidence.capture.v1 import capture_service_pb2 as pb
@@ -140,3 +142,55 @@ async def test_frames_without_a_face_say_so_and_raw_pixels_are_looked_at(server:
     update = events[-1].quality_update
     assert (update.image_size.width_px, update.image_size.height_px) == (320, 240)
     assert not update.passed
+
+
+def person_before_a_camera() -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """The astronaut's head and shoulders as a webcam sees them."""
+    whole = decoded(picture_bytes(ASTRONAUT))
+    height, width = whole.shape[:2]
+    head = whole[: round(0.72 * height), round(0.08 * width) : round(0.82 * width)]
+    return np.asarray(cv2.resize(head, (640, round(640 * head.shape[0] / head.shape[1]))), np.uint8)
+
+
+def document_with_portrait() -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """The passport of the examples with the astronaut's portrait over the drawn one."""
+    desk = sample_on_desk()
+    portrait = cv2.resize(person_before_a_camera(), (230, 190), interpolation=cv2.INTER_AREA)
+    desk[300:490, 190:420] = portrait
+    return desk
+
+
+@pytest.mark.requirement("R-CA3", "R-CA7", "R-CA8")
+async def test_a_person_and_the_portrait_on_the_document_are_compared(server: RunningCapture) -> None:
+    camera = await server.create(
+        "DOCUMENT_FRONT", "FACE", verification=True, liveness=session_pb2.LivenessPlan(passive=True)
+    )
+    call = camera.watch()
+    for content in frames_of(document_with_portrait(), 12):
+        await camera.push(content)
+        if (await camera.get()).captured:
+            break
+    for content in frames_of(person_before_a_camera(), 30):
+        try:
+            await camera.push(content)
+        except grpc.aio.AioRpcError:
+            break  # it is over
+    events = await events_until(call)
+    measured = {
+        measure.name: measure
+        for event in events
+        if event.HasField("quality_update")
+        for measure in event.quality_update.measures
+    }
+    assert {"head_size", "head_pose_yaw", "inter_eye_distance", "sharpness"} <= set(measured)
+    evidence = await server.stub.GetSessionEvidence(
+        pb.GetSessionEvidenceRequest(session_id=camera.session_id)
+    )
+    assert len(evidence.passive[0].scores) >= 5
+    assert evidence.portrait_similarity > evidence.portrait_threshold
+    end = events[-1].session_end.session
+    assert end.state == session_pb2.SESSION_STATE_COMPLETED
+    verdicts = {check.name: check.verdict for check in end.verification.checks}
+    assert verdicts["portrait_match"] == session_pb2.CHECK_VERDICT_PASSED
+    assert verdicts["document_checks"] == session_pb2.CHECK_VERDICT_PASSED
+    assert end.liveness == session_pb2.LIVENESS_VERDICT_PASSED

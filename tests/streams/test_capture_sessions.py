@@ -404,7 +404,7 @@ async def test_all_sessions_are_told_a_snapshot_first_then_changes(tmp_path: Pat
 
 @pytest.mark.requirement("R-ST8", "R-ST6")
 async def test_many_sessions_at_once_see_their_own_and_all_end(tmp_path: Path) -> None:
-    count = 120
+    count = 60
     async with capture_server(tmp_path) as server:
         cameras = [await server.create() for _ in range(count)]
 
@@ -513,11 +513,12 @@ async def test_what_was_told_as_captured_survives_a_kill(tmp_path: Path) -> None
 
 
 @pytest.mark.requirement("R-ST8")
-async def test_a_thousand_sessions_take_little_memory_and_all_end(tmp_path: Path) -> None:
+@pytest.mark.parametrize("count", [200, pytest.param(1000, marks=pytest.mark.soak)])
+async def test_many_sessions_take_little_memory_and_all_end(tmp_path: Path, count: int) -> None:
     async with capture_server(tmp_path, ended_kept_s=0) as server:
         service = server.capture.service
         plan = SessionPlan(targets=(Target.FACE,), hold=service.settings.hold)
-        created = await asyncio.gather(*(service.create(plan) for _ in range(1000)))
+        created = await asyncio.gather(*(service.create(plan) for _ in range(count)))
         frames = {one.session.session_id: 0 for one in created}
 
         async def play(one: CreatedSession) -> None:
@@ -532,4 +533,4 @@ async def test_a_thousand_sessions_take_little_memory_and_all_end(tmp_path: Path
         assert max((one.log.bytes for one in service.sessions()), default=0) < 32 * 2**10
         await service.sweep()
         assert service.statistics().sessions == 0
-        assert service.totals().frames.processed >= 4000
+        assert service.totals().frames.processed >= 4 * count

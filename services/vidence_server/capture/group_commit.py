@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from types import TracebackType
 from typing import NamedTuple, Self, TypeAlias
 
@@ -44,11 +43,12 @@ class GroupCommit:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Writes what waits, then stops."""
-        await self._waiting.join()
         if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            rest = asyncio.create_task(self._waiting.join(), name="last writes")
+            await asyncio.wait({rest, self._task}, return_when=asyncio.FIRST_COMPLETED)
+            for task in (rest, self._task):
+                task.cancel()
+            await asyncio.wait({rest, self._task})
 
     async def write(self, write: Write) -> None:
         """Returns when the change is committed; a caller that is cancelled does not take it back.

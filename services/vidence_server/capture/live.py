@@ -335,20 +335,21 @@ class LiveSession:
             self._publish(self._steps.popleft())
 
     async def _save(self, record: SessionRecord) -> None:
-        """Writes what must survive; tells the step whatever comes of it, but a failure with it."""
-        try:
-            for attempt in range(_SAVE_ATTEMPTS):
-                if attempt:
-                    await asyncio.sleep(_SAVE_PAUSE_S)
-                try:
-                    await self._around.save(record)
-                    break
-                except DomainError as error:
-                    self._log.warning("session not saved", session_id=record.session_id, reason=error.reason)
-        finally:
-            self._saving = False
-            self._publish(self._steps.popleft())
-            self._drain()
+        """Writes what must survive, then tells the step; where the disk fails for long, tells it anyway.
+
+        A process that ends meanwhile tells nothing: what is not told is not missed.
+        """
+        for attempt in range(_SAVE_ATTEMPTS):
+            if attempt:
+                await asyncio.sleep(_SAVE_PAUSE_S)
+            try:
+                await self._around.save(record)
+                break
+            except DomainError as error:
+                self._log.warning("session not saved", session_id=record.session_id, reason=error.reason)
+        self._saving = False
+        self._publish(self._steps.popleft())
+        self._drain()
 
     def _publish(self, step: _Step) -> None:
         events = step.effects.events

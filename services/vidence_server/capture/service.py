@@ -149,6 +149,9 @@ class CaptureService:
             DomainError: SESSION_LIMIT, STORAGE_FULL, STORAGE_FAILED.
         """
         if len(self._active) >= self.settings.max_sessions:
+            # The end of a session is told a moment after it has ended.
+            self._active = {one for one in self._active if not self._live[one].session.over}
+        if len(self._active) >= self.settings.max_sessions:
             raise DomainError(
                 Reason.SESSION_LIMIT,
                 "The service has as many live sessions as it may have.",

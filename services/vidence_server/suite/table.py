@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # the commands show these names, and start what is asked for 
 PORTS: Mapping[str, int] = {
     "event": 50051,
     "extraction": 50052,
+    "capture": 50053,
     "face": 50056,
     "library": 50055,
     "batch": 50054,

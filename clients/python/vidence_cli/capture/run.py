@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import click
@@ -21,6 +22,8 @@ from vidence_cli.server import ServerChoice, chosen_server, connect, server_opti
 from vidence_client import Client, VidenceError
 from vidence_client.capture import SessionKey, SessionWatch
 
+_QUIET_S = 3.0
+"""Silence after the last frame that means that nothing follows from it."""
 Tell = Callable[[session_event_pb2.CaptureEvent], None]
 
 
@@ -94,7 +97,7 @@ async def _run(choice: ServerChoice, order: Order, tell: Tell) -> session_pb2.Se
         pushing = asyncio.create_task(_push(client, key, order.source), name="frames")
         try:
             async with client.capture.watch_session(key) as watch:
-                session = await _tell_all(watch, tell, pushing)
+                session = await _tell_all(watch, tell, pushing, partial(_is_read, client, key))
         finally:
             pushing.cancel()
             await asyncio.wait({pushing})
@@ -109,13 +112,18 @@ async def _push(client: Client, key: SessionKey, source: FrameSource) -> None:
     await client.capture.push_frames(key, source.frames())
 
 
-async def _tell_all(watch: SessionWatch, tell: Tell, pushing: asyncio.Task[None]) -> session_pb2.Session:
+async def _tell_all(
+    watch: SessionWatch,
+    tell: Tell,
+    pushing: asyncio.Task[None],
+    is_read: Callable[[], Awaitable[bool]],
+) -> session_pb2.Session:
     """Tells events to the end of the session; without more frames, until nothing follows from them."""
     session = session_pb2.Session()
     while True:
         event = asyncio.ensure_future(anext(watch, None))
         await asyncio.wait({event, pushing}, return_when=asyncio.FIRST_COMPLETED)
-        if not event.done() and not await _follows(event, pushing):
+        if not event.done() and not await _follows(event, pushing, is_read):
             return session
         told = await event
         if told is None:
@@ -127,20 +135,28 @@ async def _tell_all(watch: SessionWatch, tell: Tell, pushing: asyncio.Task[None]
             session = told.session_end.session
 
 
-_QUIET_S = 3.0
-
-
 async def _follows(
-    event: asyncio.Future[session_event_pb2.CaptureEvent | None], pushing: asyncio.Task[None]
+    event: asyncio.Future[session_event_pb2.CaptureEvent | None],
+    pushing: asyncio.Task[None],
+    is_read: Callable[[], Awaitable[bool]],
 ) -> bool:
     """Whether another event comes although the frames are over; raises what ended them."""
     pushing.result()
-    await asyncio.wait({event}, timeout=_QUIET_S)
-    if event.done():
-        return True
+    while True:
+        await asyncio.wait({event}, timeout=_QUIET_S)
+        if event.done():
+            return True
+        if not await is_read():
+            break
     event.cancel()
     await asyncio.wait({event})
     return False
+
+
+async def _is_read(client: Client, key: SessionKey) -> bool:
+    """Whether the server works on without frames."""
+    session = await client.capture.get_session(key.session_id, token=key.token)
+    return session.state == session_pb2.SESSION_STATE_PROCESSING
 
 
 async def _save(client: Client, session: session_pb2.Session, key: SessionKey, folder: Path) -> None:

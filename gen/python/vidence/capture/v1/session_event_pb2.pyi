@@ -171,7 +171,7 @@ class CaptureEvent(_message.Message):
 
     @_builtins.property
     def extraction_field(self) -> _extraction_service_pb2.ExtractionField:
-        """A field was read."""
+        """A field was read. Its box is in pixels of the crop (`CapturedTarget.crop`), or of the image where there is none."""
 
     @_builtins.property
     def extraction_progress(self) -> _extraction_service_pb2.ExtractionProgress:

@@ -202,7 +202,7 @@ export type CaptureEvent = Message<"vidence.capture.v1.CaptureEvent"> & {
     case: "documentTypeDetected";
   } | {
     /**
-     * A field was read.
+     * A field was read. Its box is in pixels of the crop (`CapturedTarget.crop`), or of the image where there is none.
      *
      * @generated from field: vidence.extraction.v1.ExtractionField extraction_field = 32;
      */

@@ -1,0 +1,66 @@
+"""Starts the capture service."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from vidence.extraction.v1 import extraction_service_pb2 as pb
+from vidence_server.capture import app
+from vidence_server.extraction import app as extraction
+from vidence_server.extraction import convert
+from vidence_server.extraction.service import ExtractionRequest
+from vidence_server.inference.engine import Priority
+from vidence_server.storage.blobs import FolderBlobs
+from vidence_server.suite.process import Process
+from vidence_server.suite_settings import SuiteSettings
+
+
+def models(settings: SuiteSettings) -> tuple[str, ...]:  # noqa: ARG001 - the signature of `ServiceModule`
+    """Those that look at faces, and those that read what was captured."""
+    return (*app.MODELS, *extraction.MODELS)
+
+
+async def open_service(process: Process) -> None:
+    """Sessions, their pictures, and a reader on the engine of the process."""
+    settings = process.settings
+    folder = settings.storage.folder
+    reader = extraction.build_service(
+        settings.extraction,
+        engine=process.models,
+        sessions=process.sessions,
+        clock=process.clock,
+        ids=process.ids,
+    )
+
+    async def extract(
+        request: pb.ExtractDocumentRequest,
+    ) -> AsyncGenerator[pb.ExtractDocumentResponse, None]:
+        reading = ExtractionRequest(
+            request.content, document_type=request.document_type, priority=Priority.LIVE
+        )
+        async with aclosing(reader.extract(reading)) as events:
+            async for event in events:
+                yield convert.to_response(event)
+
+    blobs = await process.stack.enter_async_context(
+        FolderBlobs(folder / "capture-images", clock=process.clock, ids=process.ids)
+    )
+    capture = await process.stack.enter_async_context(
+        app.open_service(
+            settings.capture,
+            folder,
+            app.build_helpers(
+                settings.capture, engine=process.models, sessions=process.sessions, extract=extract
+            ),
+            blobs,
+            await process.bus_for_others(),
+            clock=process.clock,
+            ids=process.ids,
+            random=random.Random().random,
+            database=settings.storage.location.database("capture", migrations=app.MIGRATIONS),
+        )
+    )
+    app.export(process.metrics, capture)
+    process.model_services.append(app.register(process.server, capture, process.clock))
