@@ -64,6 +64,12 @@ test: setup web system ## All tests that run in minutes
 bench-events: setup ## The bus beside naive gRPC, NATS, Redis and polling
 	@benchmarks/bench-events
 
+bench-batch: setup ## Batches: workers, first result, overhead, what live readings notice
+	@benchmarks/bench-batch
+
+bench-capture: setup ## Capture sessions: frame to verdict, sessions per core
+	@benchmarks/bench-capture
+
 bench-library: setup ## Vectors kept and searched beside usearch, lancedb, sqlite-vec, pgvector
 	@benchmarks/bench-library
 

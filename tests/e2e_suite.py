@@ -15,6 +15,10 @@ from dataclasses import dataclass, field
 from prometheus_client.parser import text_string_to_metric_families
 
 
+START_LIMIT_S = 100.0
+"""All models are loaded and have run once by then, also beside other tests on two cores."""
+
+
 @dataclass
 class LiveSuite:
     """A `vidence serve` process and what it logged."""
@@ -78,7 +82,7 @@ def start_suite(*arguments: str, environ: dict[str, str] | None = None) -> LiveS
         command, env={**os.environ, **settings}, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
     suite = LiveSuite(process, data=data)
-    assert suite.ready.wait(60), "the suite did not become ready"
+    assert suite.ready.wait(START_LIMIT_S), "the suite did not become ready"
     assert process.poll() is None, suite.logs
     return suite
 

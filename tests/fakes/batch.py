@@ -29,6 +29,7 @@ from vidence_server.core.ids import IdFactory
 from vidence_server.runtime.metrics import Metrics
 from vidence_server.runtime.server import RpcServer
 from vidence_server.runtime.settings import ServerSettings
+from vidence_server.storage.location import StateLocation
 
 JPEG = b"\xff\xd8\xff"
 TENANT = "default"
@@ -165,7 +166,7 @@ def events_of(messages: Sequence[pb.WatchBatchResponse]) -> list[pb.BatchEvent]:
 
 @asynccontextmanager
 async def batch_server(
-    folder: Path,
+    where: Path | StateLocation,
     reader: FakeReader | None = None,
     *,
     workers: int = 1,
@@ -174,7 +175,7 @@ async def batch_server(
     server: dict[str, Any] | None = None,
     **settings: Any,
 ) -> AsyncIterator[BatchServer]:
-    """A real server with so many workers in its process."""
+    """A real server with so many workers in its process; in SQLite where only a folder is given."""
     clock = clock or SystemClock()
     ids = IdFactory(clock)
     bus = FakeBus()
@@ -187,7 +188,7 @@ async def batch_server(
         opened = await stack.enter_async_context(
             open_service(
                 BatchSettings(**(quick | settings)),
-                folder,
+                StateLocation(where) if isinstance(where, Path) else where,
                 bus,
                 clock=clock,
                 ids=ids,
@@ -202,7 +203,6 @@ async def batch_server(
                 reader or FakeReader(),
                 concurrency=concurrency,
                 clock=clock,
-                ids=ids,
                 random=random.Random(3).random,
             )
             for _ in range(workers)

@@ -28,6 +28,7 @@ from vidence_server.library.settings import LibrarySettings
 from vidence_server.runtime.metrics import Metrics
 from vidence_server.runtime.server import RpcServer
 from vidence_server.runtime.settings import ServerSettings
+from vidence_server.storage.location import StateLocation
 from vidence_server.storage.relay import Relay
 
 TENANT = "default"
@@ -94,12 +95,13 @@ async def open_library(
     face_embedder: FaceEmbedder | None = None,
     bus: FakeBus | None = None,
     clock: Clock | None = None,
+    location: StateLocation | None = None,
     **settings: Any,
 ) -> AsyncIterator[OpenLibrary]:
     embedder, bus, clock = embedder or FakeEmbedder(), bus or FakeBus(), clock or SystemClock()
     async with app.open_service(
         LibrarySettings(**settings),
-        folder,
+        location or StateLocation(folder),
         bus,
         embedders={embedder.model_id: embedder, **(others or {})},
         face_embedder=face_embedder,

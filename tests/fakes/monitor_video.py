@@ -1,4 +1,4 @@
-"""A video in which one person walks in, another comes, and both leave; and a folder that names one of them."""
+"""A video: one person walks in, another comes, both leave; and a folder that names one of them."""
 
 from __future__ import annotations
 

@@ -1,0 +1,185 @@
+"""Puts a monitor together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+import cv2
+import structlog
+
+from vidence_server.core.clock import Clock
+from vidence_server.core.ids import IdFactory
+from vidence_server.inference.engine import Engine
+from vidence_server.monitor import convert
+from vidence_server.monitor.domain.appearances import PersonChange
+from vidence_server.monitor.gallery import Enroller, FolderGallery, MatchRule, NobodyKnown, load_gallery
+from vidence_server.monitor.looking import ModelFaces
+from vidence_server.monitor.service import Monitor, Source, Surroundings
+from vidence_server.monitor.settings import MonitorSettings
+from vidence_server.monitor.snapshots import BlobSnapshots, NoSnapshots
+from vidence_server.monitor.sources import SourceAddress, open_source
+from vidence_server.monitor.store import AppearanceJournal, JournalSettings
+from vidence_server.runtime.metrics import Metrics
+from vidence_server.storage.blobs import FolderBlobs
+from vidence_server.storage.location import StateLocation
+from vidence_server.storage.outbox import Outbox
+from vidence_server.storage.relay import EventSink, Relay
+from vidence_server.vision.decode import ImageDecoder, ImageLimits
+from vidence_server.vision.faces.analyser import FaceAnalyser
+from vidence_server.vision.faces.profile import DETECTOR, EMBEDDER, FaceProfile
+
+MODELS = (DETECTOR, EMBEDDER)
+"""Registry names of the models that a monitor runs."""
+MIGRATIONS = Path(__file__).parent / "migrations"
+_IMAGES = "monitor_images"
+_COUNTERS = (
+    "source_failures",
+    "frames_read",
+    "frames_skipped",
+    "frames_dropped",
+    "frames_unreadable",
+    "frames_analysed",
+    "frames_failed",
+    "analysis_s_sum",
+    "appeared",
+    "identified",
+    "left",
+)
+"""Statistics of the monitor that only ever grow; the next ones are those of its journal and its relay."""
+_JOURNAL_COUNTERS = ("written", "dropped", "failures", "interrupted")
+_RELAY_COUNTERS = ("relayed", "refused", "failures")
+
+
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """A monitor that is ready to run, and what keeps what it tells."""
+
+    monitor: Monitor
+    journal: AppearanceJournal
+    relay: Relay
+
+
+class ToldJournal:
+    """A `Journal` that also tells whoever started the monitor."""
+
+    def __init__(self, journal: AppearanceJournal, told: Callable[[PersonChange], None]) -> None:
+        self._journal = journal
+        self._told = told
+        self.seen = journal.seen
+
+    def record(self, change: PersonChange) -> None:
+        """Keeps a change, then tells it."""
+        self._journal.record(change)
+        self._told(change)
+
+
+def make_analyser(settings: MonitorSettings, engine: Engine, embedder_version: str) -> FaceAnalyser:
+    """What looks at faces.
+
+    Args:
+        settings: Least confidence of a face.
+        engine: Runs the models.
+        embedder_version: Of the weights in use; see `FaceAnalyser`.
+    """
+    # The engine's workers are the threads that compute; OpenCV's own would fight with them for the cores.
+    cv2.setNumThreads(1)
+    # OpenCV's words about a stream may hold its URL, and with it a password.
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    return FaceAnalyser(
+        engine, FaceProfile(detection_threshold=settings.detection_threshold), embedder_version
+    )
+
+
+@asynccontextmanager
+async def open_monitor(
+    settings: MonitorSettings,
+    address: SourceAddress,
+    location: StateLocation,
+    bus: EventSink,
+    *,
+    engine: Engine,
+    analyser: FaceAnalyser,
+    published_threshold: float,
+    told: Callable[[PersonChange], None],
+    clock: Clock,
+    ids: IdFactory,
+    random: Callable[[], float],
+) -> AsyncIterator[Watching]:
+    """Opens everything that a monitor needs; all of it ends with the context, what was told being kept first.
+
+    Args:
+        settings: What is watched for.
+        address: What is watched.
+        location: Of the database; the folder also holds snapshots.
+        bus: Where events go; it may be away at any time.
+        engine: Runs the models.
+        analyser: Looks at faces.
+        published_threshold: Similarity of a match where the settings name none.
+        told: Called with each change, on the loop.
+        clock: The time.
+        ids: Names appearances and snapshots.
+        random: Numbers in [0, 1), for jitter.
+
+    Raises:
+        DomainError: CONFIGURATION_INVALID, DATABASE_IN_USE, DATABASE_INCOMPATIBLE, STORAGE_FULL,
+            STORAGE_FAILED.
+    """
+    faces = ModelFaces(analyser)
+    kept = JournalSettings(retention=timedelta(days=settings.retention_days))
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(
+            location.database(f"monitor_{settings.name}", migrations=MIGRATIONS)
+        )
+        if database.shared:
+            structlog.get_logger(__name__).info("waiting for other monitors of this name to end")
+        await stack.enter_async_context(database.exclusive("monitor"))
+        gallery = await _gallery(settings, engine, faces, published_threshold)
+        outbox = Outbox(database)
+        relay = await stack.enter_async_context(Relay(outbox, bus, clock=clock, random=random))
+        snapshots = (
+            NoSnapshots()
+            if not settings.snapshots
+            else BlobSnapshots(
+                await stack.enter_async_context(FolderBlobs(location.folder / _IMAGES, clock=clock, ids=ids)),
+                engine,
+                clock=clock,
+                keep_for=timedelta(hours=settings.snapshot_hours),
+            )
+        )
+        journal = await stack.enter_async_context(
+            AppearanceJournal(database, outbox, convert.to_outbox_event, clock=clock, settings=kept)
+        )
+        around = Surroundings(
+            faces=faces,
+            gallery=gallery,
+            snapshots=snapshots,
+            journal=ToldJournal(journal, told),
+            clock=clock,
+            ids=ids,
+            random=random,
+        )
+        source = Source(partial(open_source, address), address.live)
+        yield Watching(Monitor(source, around, settings), journal, relay)
+
+
+def export(metrics: Metrics, watching: Watching) -> None:
+    """Exports the numbers of a monitor at every scrape."""
+    metrics.export("monitor", watching.monitor.statistics, counters=_COUNTERS)
+    metrics.export("monitor_journal", watching.journal.statistics, counters=_JOURNAL_COUNTERS)
+    metrics.export("monitor_relay", watching.relay.statistics, counters=_RELAY_COUNTERS)
+
+
+async def _gallery(
+    settings: MonitorSettings, engine: Engine, faces: ModelFaces, published_threshold: float
+) -> FolderGallery | NobodyKnown:
+    if settings.people is None:
+        return NobodyKnown()
+    threshold = settings.match_threshold
+    rule = MatchRule(published_threshold if threshold is None else threshold, settings.match_margin)
+    enroller = Enroller(engine, ImageDecoder(ImageLimits()), faces, settings.min_inter_eye_px)
+    return await load_gallery(settings.people, rule, enroller)

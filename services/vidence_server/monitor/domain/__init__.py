@@ -1,0 +1,1 @@
+"""What watching knows, without pictures, time or databases."""

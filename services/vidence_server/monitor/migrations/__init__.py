@@ -1,0 +1,1 @@
+"""Revisions of a monitor's database (Alembic)."""

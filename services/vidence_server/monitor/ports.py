@@ -1,0 +1,95 @@
+"""What watching needs from others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, TypeAlias
+
+from vidence_server.monitor.domain.appearances import PersonChange, Sight, Snapshot
+from vidence_server.vision.faces.face import Face, Template
+from vidence_server.vision.image import Pixels
+
+
+class VideoSource(Protocol):
+    """An opened camera or video. Used by one thread."""
+
+    def grab(self) -> bool:
+        """Goes to the next frame; False: there is none."""
+        ...
+
+    def retrieve(self) -> Pixels | None:
+        """The pixels of that frame; None: they cannot be had."""
+        ...
+
+    def position_s(self) -> float | None:
+        """Where that frame stands in the video, s; None: a live source."""
+        ...
+
+    def release(self) -> None:
+        """Closes it."""
+        ...
+
+
+OpenSource: TypeAlias = Callable[[], VideoSource | None]
+"""Opens the source, for as long as that takes; None: it cannot be opened now."""
+
+
+class Faces(Protocol):
+    """Finds and embeds faces."""
+
+    @property
+    def model(self) -> str:
+        """Registry name and version of what makes the templates, `face-embedder@…`."""
+        ...
+
+    async def detect(self, pixels: Pixels) -> Sequence[Face]:
+        """All faces of a frame; raises the engine's `DomainError`s."""
+        ...
+
+    async def embed(self, pixels: Pixels, faces: Sequence[Face]) -> Sequence[Template]:
+        """Their templates; raises the engine's `DomainError`s."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A person who is known."""
+
+    name: str
+    similarity: float
+    """-1 to 1."""
+
+
+class Gallery(Protocol):
+    """The people who are known: a folder, later a library."""
+
+    @property
+    def threshold(self) -> float:
+        """Similarity from which on somebody counts as known."""
+        ...
+
+    async def identify(self, template: Template) -> Identity | None:
+        """Whom a face belongs to; None: nobody known, or two people it is equally like."""
+        ...
+
+
+class SnapshotStore(Protocol):
+    """Keeps pictures of faces."""
+
+    async def keep(self, pixels: Pixels, sight: Sight) -> Snapshot | None:
+        """Keeps the face and what is around it; None where that fails: watching goes on."""
+        ...
+
+
+class Journal(Protocol):
+    """Keeps what is told. Takes no time, never fails."""
+
+    def record(self, change: PersonChange) -> None:
+        """Keeps a change and tells it to the bus, now or as soon as that is possible."""
+        ...
+
+    def seen(self, appearance_id: str, time: datetime) -> None:
+        """Notes that somebody is still there, for the case that this process dies."""
+        ...

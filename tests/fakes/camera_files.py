@@ -1,0 +1,65 @@
+"""What a fake camera of Chromium shows: Motion-JPEG files of a still scene with the noise of a sensor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Pixels = npt.NDArray[np.uint8]
+WIDTH, HEIGHT = 1280, 720
+ROOM_LIGHT = 0.8
+SAMPLES = Path(__file__).resolve().parents[2] / "examples" / "samples"
+
+
+def write_camera_file(path: Path, *scenes: Pixels, frames_each: int = 8) -> Path:
+    """Writes a `.mjpeg` that Chromium plays again and again.
+
+    Args:
+        path: Where to.
+        scenes: Pictures of `WIDTH` × `HEIGHT`, uint8 BGR, shown one after the other.
+        frames_each: How many frames each one lasts; every frame has noise of its own.
+    """
+    rng = np.random.default_rng(5)
+    with path.open("wb") as file:
+        for scene in scenes:
+            for _ in range(frames_each):
+                noisy = np.clip(scene + rng.normal(0, 2, scene.shape), 0, 255).astype(np.uint8)
+                file.write(cv2.imencode(".jpg", noisy, [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tobytes())
+    return path
+
+
+def sample_before_camera(name: str = "passport.jpg") -> Pixels:
+    """A rendered document of the examples, whole and with room around it."""
+    sample = cv2.imread(str(SAMPLES / name))
+    assert sample is not None, name
+    # Paper in a room is not as white as paper in a file: a camera would call that glare.
+    lit = np.asarray(sample * ROOM_LIGHT, np.uint8)
+    return _on_ground(lit, HEIGHT - 40, _desk(lit))
+
+
+def face_before_camera(face: Pixels) -> Pixels:
+    """A portrait in the middle of a wide picture."""
+    blurred = cv2.GaussianBlur(cv2.resize(face, (WIDTH, HEIGHT)), (0, 0), 40)
+    return _on_ground(face, HEIGHT, blurred)
+
+
+def nothing_before_camera() -> Pixels:
+    """An empty wall."""
+    return np.full((HEIGHT, WIDTH, 3), 128, np.uint8)
+
+
+def _desk(sample: npt.NDArray[np.uint8]) -> Pixels:
+    colour = np.median(sample[:20].reshape(-1, 3), axis=0)
+    return np.full((HEIGHT, WIDTH, 3), colour, np.uint8)
+
+
+def _on_ground(picture: Pixels, height: int, ground: npt.NDArray[np.uint8]) -> Pixels:
+    factor = min(height / picture.shape[0], WIDTH / picture.shape[1])
+    small = cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+    made = np.asarray(ground, np.uint8).copy()
+    top, left = (HEIGHT - small.shape[0]) // 2, (WIDTH - small.shape[1]) // 2
+    made[top : top + small.shape[0], left : left + small.shape[1]] = small
+    return made

@@ -1,0 +1,140 @@
+"""Who is known, by which similarity, and what pictures of people become."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from structlog.testing import capture_logs
+
+from fakes.inference import TurnableClock
+from fakes.monitor import ScriptedFaces, face, picture
+from vidence_server.core.clock import SystemClock
+from vidence_server.core.errors import DomainError, Reason
+from vidence_server.core.ids import IdFactory
+from vidence_server.inference.engine import Engine, EngineSettings
+from vidence_server.monitor.domain.appearances import Sight
+from vidence_server.monitor.gallery import Enroller, FolderGallery, MatchRule, NobodyKnown, load_gallery
+from vidence_server.monitor.snapshots import BlobSnapshots, NoSnapshots, cut_out
+from vidence_server.storage.blobs import BlobRef, FolderBlobs
+from vidence_server.vision.decode import ImageDecoder, ImageLimits
+from vidence_server.vision.faces.face import Box, Face, Template
+from vidence_server.vision.image import Pixels
+
+RULE = MatchRule(threshold=0.4, margin=0.05)
+
+
+def template(*vector: float) -> Template:
+    values = np.array(vector, np.float32)
+    return Template(values / np.float32(np.linalg.norm(values)), "face-embedder", "1")
+
+
+@pytest.fixture
+async def engine() -> AsyncIterator[Engine]:
+    async with Engine({}, EngineSettings(workers=1), SystemClock()) as opened:
+        yield opened
+
+
+@pytest.mark.requirement("R-CA9")
+async def test_a_face_belongs_to_the_person_with_the_most_similar_picture() -> None:
+    gallery = FolderGallery({"Ada": [template(1, 0), template(0.9, 0.5)], "Bob": [template(0, 1)]}, RULE)
+    found = await gallery.identify(template(1, 0.1))
+    assert found is not None
+    assert found.name == "Ada"
+    assert found.similarity == pytest.approx(0.995, abs=0.001)
+    assert await gallery.identify(template(-1, 0)) is None
+    assert await gallery.identify(template(1, 1.6)) is None  # as like the one as the other
+    assert await NobodyKnown().identify(template(1, 0)) is None
+
+
+class OneFacePerColour(ScriptedFaces):
+    """As many faces as the first pixel is bright, in hundreds."""
+
+    async def detect(self, pixels: Pixels) -> Sequence[Face]:
+        return [face(100 * (1 + number)) for number in range(round(float(pixels[0, 0, 0]) / 100))]
+
+
+def write(path: Path, faces: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _, content = cv2.imencode(path.suffix, np.full((64, 64, 3), 100 * faces, np.uint8))
+    path.write_bytes(content.tobytes())
+
+
+@pytest.mark.requirement("R-CA9")
+async def test_a_folder_of_people_is_learnt_and_what_is_unusable_is_said_without_names(
+    tmp_path: Path, engine: Engine
+) -> None:
+    write(tmp_path / "Ada Example" / "1.jpg", 1)
+    write(tmp_path / "Ada Example" / "2.png", 2)
+    write(tmp_path / "Ada Example" / "3.png", 0)
+    (tmp_path / "Ada Example" / "4.jpg").write_bytes(b"no picture")
+    (tmp_path / "Ada Example" / "notes.txt").write_bytes(b"")
+    write(tmp_path / "Zoe" / "1.webp", 0)
+    (tmp_path / "Empty").mkdir()
+    enroller = Enroller(engine, ImageDecoder(ImageLimits()), OneFacePerColour(), 12)
+    with capture_logs() as logs:
+        gallery = await load_gallery(tmp_path, RULE, enroller)
+    known = await gallery.identify(template(0, 1, 0, 0, 0, 0, 0, 0))
+    assert known is not None
+    assert known.name == "Ada Example"
+    assert gallery.threshold == 0.4
+    assert [entry["reason"] for entry in logs if "reason" in entry] == [
+        "SEVERAL_FACES",
+        "NO_FACE",
+        "IMAGE_UNSUPPORTED",
+        "NO_FACE",
+    ]
+    assert not {"Ada", "Zoe"} & set(str(logs).replace("'", " ").split())
+
+
+@pytest.mark.requirement("R-CA9")
+async def test_a_folder_that_names_nobody_is_refused(tmp_path: Path, engine: Engine) -> None:
+    enroller = Enroller(engine, ImageDecoder(ImageLimits()), OneFacePerColour(), 12)
+    write(tmp_path / "long" / ("x" * 129) / "1.jpg", 1)
+    write(tmp_path / "faceless" / "Ada" / "1.jpg", 0)
+    for folder in ("missing", "long", "faceless"):
+        with pytest.raises(DomainError) as caught:
+            await load_gallery(tmp_path / folder, RULE, enroller)
+        assert caught.value.reason is Reason.CONFIGURATION_INVALID
+
+
+@pytest.mark.requirement("R-CA9")
+async def test_a_snapshot_is_kept_under_the_uuid_of_its_reference(tmp_path: Path, engine: Engine) -> None:
+    clock = TurnableClock()
+    async with FolderBlobs(tmp_path, clock=clock, ids=IdFactory(clock)) as blobs:
+        store = BlobSnapshots(blobs, engine, clock=clock, keep_for=timedelta(hours=1))
+        kept = await store.keep(picture(1), Sight(Box(600, 400, 80, 100), 0.9, 640, 480))
+        assert kept is not None
+        content = await blobs.get(kept.image_id.replace("img_", "blb_"))
+        decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+        assert decoded is not None
+        assert decoded.shape[:2] == (kept.height_px, kept.width_px)
+        assert kept.expire_time == clock.now() + timedelta(hours=1)
+        assert await store.keep(picture(1), Sight(Box(900, 0, 10, 10), 0.9, 640, 480)) is None
+        assert store.failures == 1
+
+
+class FullBlobs:
+    """A disk without room."""
+
+    async def put(self, data: bytes, *, expire_time: datetime) -> BlobRef:
+        raise DomainError(Reason.STORAGE_FULL, "full")
+
+
+@pytest.mark.requirement("R-CA9")
+async def test_without_room_a_snapshot_is_missing_and_nothing_else(engine: Engine) -> None:
+    store = BlobSnapshots(FullBlobs(), engine, clock=TurnableClock(), keep_for=timedelta(hours=1))  # type: ignore[arg-type]  # only `put` is asked
+    sight = Sight(Box(0, 0, 80, 100), 0.9, 640, 480)
+    assert await store.keep(picture(1), sight) is None
+    assert await NoSnapshots().keep(picture(1), sight) is None
+
+
+@pytest.mark.requirement("R-CA9")
+def test_large_faces_are_made_smaller() -> None:
+    content, width, height = cut_out(np.zeros((2000, 3000, 3), np.uint8), Box(500, 500, 900, 600))
+    assert (width, height) == (480, 320)
+    assert content.startswith(b"\xff\xd8")
