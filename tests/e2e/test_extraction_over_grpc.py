@@ -113,7 +113,8 @@ async def test_the_unary_twin_gives_the_same_document(client: Client, passport: 
 @pytest.mark.requirement("R-EX2")
 async def test_the_types_are_listed_with_their_plans(client: Client) -> None:
     types = await client.extraction.list_document_types()
-    assert [known.key for known in types] == ["id_card", "passport", "text", "visa"]
+    keys = ["decklist", "driving_licence", "id_card", "passport", "receipt", "text", "visa"]
+    assert [known.key for known in types] == keys
     assert all(known.planned_fields and known.title and known.description for known in types)
 
 

@@ -17,7 +17,7 @@ from vidence_server.vision.barcodes import Barcode
 from vidence_server.vision.text import TextLine, TextRegion
 
 LINES_WITHOUT_ZONE = 6
-"""After so many lines that hold no trace of a zone, other types are thought of."""
+"""After every so many lines without a trace of a zone, other types are thought of."""
 MOST_LINES = 30
 """More are never read only to learn the type."""
 SURE_LIKENESS = 0.9
@@ -90,7 +90,7 @@ class TypeDetector:
         if self._zones:
             return self._of_zones() if self._beyond_doubt(self._zones[0]) else None
         trace = any("<" in glyph.char for piece in self._pieces for glyph in piece.glyphs)
-        if len(self._read) < LINES_WITHOUT_ZONE or trace:
+        if trace or not self._read or len(self._read) % LINES_WITHOUT_ZONE:
             return None
         best = self._best()
         if best is not None and best.confidence >= SURE_LIKENESS:

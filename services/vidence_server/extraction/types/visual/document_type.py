@@ -75,4 +75,4 @@ class TwoZoneDocumentType:
         means: ReadingMeans = NO_MEANS,  # noqa: ARG002 - both zones prove each other
     ) -> FieldReader:
         """A reader for one picture."""
-        return TwoZoneReader(self.formats, today)
+        return TwoZoneReader(self.formats, frozenset(one.key for one in self.planned_fields), today)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rapidfuzz import fuzz
+from rapidfuzz import fuzz, process
 
 FOLDER = Path(__file__).parent / "labels"
 _LIKENESS = 86.0
@@ -47,7 +47,14 @@ class LabelSet:
     """All labels of some languages. Immutable."""
 
     def __init__(self, labels: Sequence[Label], titles: Sequence[str]) -> None:
-        self._labels = sorted(labels, key=lambda label: -len(label.joined))
+        self._exact = {label.joined: label for label in reversed(labels)}
+        self._longest = max((len(label.words) for label in labels), default=0)
+        fuzzy = [label for label in self._exact.values() if len(label.joined) >= _FUZZY_FROM]
+        # a lost or a false space makes one word more or less; without any space a label is one word
+        self._by_count = {
+            count: [label.joined for label in fuzzy if count == 1 or abs(len(label.words) - count) <= 1]
+            for count in range(1, self._longest + 2)
+        }
         self.titles = tuple(titles)
 
     def find(self, text: str) -> FoundLabel | None:
@@ -81,11 +88,16 @@ class LabelSet:
 
     def _likest(self, words: Sequence[str]) -> tuple[Label, int] | None:
         """The label that the first words are most like, and how many words it takes."""
+        heads = ["".join(words[:count]) for count in range(1, min(len(words), self._longest + 1) + 1)]
+        for count in range(len(heads), 0, -1):
+            if heads[count - 1] in self._exact:
+                return self._exact[heads[count - 1]], count
         best: tuple[float, Label, int] | None = None
-        for label in self._labels:
-            likeness, count = _likeness(words, label)
-            if likeness and (best is None or likeness > best[0]):
-                best = (likeness, label, count)
+        for count, head in enumerate(heads, 1):
+            names = self._by_count.get(count, [])
+            found = process.extractOne(head, names, scorer=fuzz.ratio, score_cutoff=_LIKENESS)
+            if found is not None and (best is None or found[1] > best[0]):
+                best = (found[1], self._exact[found[0]], count)
         return (best[1], best[2]) if best is not None else None
 
 
@@ -100,21 +112,6 @@ def _spans(text: str) -> Iterator[tuple[int, int]]:
         yield start, match.start()
         start = match.end()
     yield start, len(text)
-
-
-def _likeness(words: Sequence[str], label: Label) -> tuple[float, int]:
-    """How alike the first words are to a label, 86–100, and how many they are; zeros where they are not."""
-    best = (0.0, 0)
-    for count in {len(label.words), len(label.words) - 1, len(label.words) + 1, 1}:
-        if not 0 < count <= len(words):
-            continue
-        read = "".join(words[:count])
-        if read == label.joined:
-            return 100.0, count
-        if len(label.joined) >= _FUZZY_FROM:
-            likeness = fuzz.ratio(read, label.joined, score_cutoff=_LIKENESS)
-            best = max(best, (likeness, count if likeness else 0))
-    return best
 
 
 def plain(text: str) -> str:

@@ -20,7 +20,15 @@ _FILLERS = 3
 class TwoZoneReader:
     """Tells the machine readable zone as it is read; then the visual zone, and where the two differ."""
 
-    def __init__(self, formats: Sequence[MrzFormat], today: date) -> None:
+    def __init__(self, formats: Sequence[MrzFormat], keys: frozenset[str], today: date) -> None:
+        """A reader at its beginning.
+
+        Args:
+            formats: of the zone.
+            keys: of the fields that such documents have; labels of others are no labels here.
+            today: decides the century of two-digit years.
+        """
+        self._keys = keys
         self._mrz = MrzReader(formats, today)
         self._today = today
         self._lines: list[TextLine] = []
@@ -40,7 +48,8 @@ class TwoZoneReader:
         """Gives the rest of the zone, the visual zone, and what agreement or conflict makes of both."""
         self._zone += self._mrz.finish()
         zone = by_key(self._zone)
-        visual = visual_fields([line for line in self._lines if line.text.count("<") < _FILLERS], self._today)
+        printed = [line for line in self._lines if line.text.count("<") < _FILLERS]
+        visual = [field for field in visual_fields(printed, self._today) if field.key in self._keys]
         return self._revisions.final(merged(zone.values(), visual))
 
     @property
