@@ -54,7 +54,8 @@ def _decode(grey: Pixels, degrees: float) -> tuple[Barcode, ...]:
     matrix = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1.0)
     seen = cv2.warpAffine(grey, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE) if degrees else grey
     back = np.asarray(cv2.invertAffineTransform(matrix), np.float64)
-    read = zxingcpp.read_barcodes(np.ascontiguousarray(seen), formats=zxingcpp.BarcodeFormat.PDF417)
+    formats = zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.PDF417])
+    read = zxingcpp.read_barcodes(np.ascontiguousarray(seen), formats=formats)
     return tuple(
         Barcode(BarcodeFormat.PDF417, bytes(one.bytes), _quad(one.position, back))
         for one in read
