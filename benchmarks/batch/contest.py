@@ -115,8 +115,8 @@ async def _batch(service: Service, paths: Sequence[Path]) -> tuple[float, float]
     async with service.client.batches.process(paths, document_type="text") as stream:
         async for message in stream:
             kind = message.WhichOneof("payload")
-            if kind == "batch_error":
-                raise RuntimeError(f"a page could not be read: {message.error.status.message}")
+            if kind == "error":
+                raise RuntimeError(f"a page could not be read: {message.error.error.message}")
             if kind == "result":
                 first_s = first_s or time.perf_counter() - start
     return first_s, time.perf_counter() - start
@@ -156,7 +156,7 @@ async def _shared(crew: Crew, paths: Sequence[Path]) -> float:
     async with batches.watch(batch.batch_id) as events:
         async for event in events:
             if event.HasField("error"):
-                raise RuntimeError(f"a page could not be read: {event.error.status.message}")
+                raise RuntimeError(f"a page could not be read: {event.error.error.message}")
     seconds = time.perf_counter() - start
     await batches.delete(batch.batch_id)
     return seconds

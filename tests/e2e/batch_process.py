@@ -19,6 +19,7 @@ from vidence_server.runtime.logs import configure_logs
 from vidence_server.runtime.metrics import Metrics
 from vidence_server.runtime.server import RpcServer
 from vidence_server.runtime.settings import LogSettings, ServerSettings
+from vidence_server.storage.location import StateLocation
 
 CLOCK = SystemClock()
 IDS = IdFactory(CLOCK)
@@ -50,7 +51,7 @@ async def serve(folder: Path, port: int, workers: int, reader: RecordingReader) 
     )
     opening = open_service(
         settings,
-        folder,
+        StateLocation(folder),
         FakeBus(),
         clock=CLOCK,
         ids=IDS,
@@ -69,7 +70,6 @@ async def serve(folder: Path, port: int, workers: int, reader: RecordingReader) 
                     reader,
                     concurrency=workers,
                     clock=CLOCK,
-                    ids=IDS,
                     random=random.random,
                 ):
                     await asyncio.Event().wait()

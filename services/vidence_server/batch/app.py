@@ -18,7 +18,7 @@ from vidence_server.batch import job_servicer, servicer, worker_servicer
 from vidence_server.batch.batches import Batches
 from vidence_server.batch.calls import Calls
 from vidence_server.batch.convert import Codec
-from vidence_server.batch.desk import LOCAL_PREFIX, Desk
+from vidence_server.batch.desk import Desk
 from vidence_server.batch.domain.failure import BackOff
 from vidence_server.batch.domain.work import DocumentReader
 from vidence_server.batch.foundation import Foundation, Policy
@@ -41,7 +41,7 @@ from vidence_server.runtime.metrics import Metrics
 from vidence_server.runtime.server import RpcServer
 from vidence_server.runtime.service_logs import ServiceLogs
 from vidence_server.storage.blobs import FolderBlobs
-from vidence_server.storage.database import Database, sqlite_url
+from vidence_server.storage.location import StateLocation
 from vidence_server.storage.outbox import Outbox
 from vidence_server.storage.relay import EventSink, Relay
 
@@ -63,7 +63,7 @@ class OpenBatch:
 @asynccontextmanager
 async def open_service(
     settings: BatchSettings,
-    data_dir: Path,
+    location: StateLocation,
     bus: EventSink,
     *,
     clock: Clock,
@@ -75,7 +75,7 @@ async def open_service(
 
     Args:
         settings: The section `batch`.
-        data_dir: Holds `batch.db` and the folder `batch-images`.
+        location: Of the database, and of the folder `batch-images`, which all servers of one database share.
         bus: Where events go; it may be away at any time.
         clock: The service's time.
         ids: Names batches, items, jobs.
@@ -86,13 +86,12 @@ async def open_service(
         DomainError: DATABASE_IN_USE, DATABASE_INCOMPATIBLE, STORAGE_FULL, STORAGE_FAILED.
     """
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(
-            Database(sqlite_url(data_dir / "batch.db"), migrations=_MIGRATIONS)
-        )
+        database = await stack.enter_async_context(location.database("batch", migrations=_MIGRATIONS))
         outbox = Outbox(database)
         relay = await stack.enter_async_context(Relay(outbox, bus, clock=clock, random=random))
         logs = await stack.enter_async_context(ServiceLogs(database, clock=clock))
-        blobs = await stack.enter_async_context(FolderBlobs(data_dir / "batch-images", clock=clock, ids=ids))
+        blobs = FolderBlobs(location.folder / "batch-images", clock=clock, ids=ids)
+        await stack.enter_async_context(blobs)
         foundation = Foundation(
             database=database,
             blobs=blobs,
@@ -103,6 +102,7 @@ async def open_service(
             random=random,
             policy=_policy(settings),
         )
+        stack.callback(foundation.ring_for_others())
         service, housekeeping = assemble(foundation, logs, draining, settings.sweep_period_s)
         await stack.enter_async_context(housekeeping)
         yield OpenBatch(service, relay, logs)
@@ -154,14 +154,13 @@ def local_worker(
     *,
     concurrency: int,
     clock: Clock,
-    ids: IdFactory,
     random: Callable[[], float],
 ) -> Worker:
     """A worker in the server's own process; works within its context."""
     return Worker(
         service.desk,
         reader,
-        worker_id=ids.new(LOCAL_PREFIX.rstrip("_")),
+        worker_id=service.desk.new_local_worker(),
         name=f"{socket.gethostname()}/{os.getpid()}",
         concurrency=concurrency,
         clock=clock,

@@ -13,6 +13,7 @@ from vidence_server.batch.intake import Intake, sha256_of
 from vidence_server.batch.runs import find, wrong_state
 from vidence_server.batch.store import batch_table, item_table
 from vidence_server.core.errors import DomainError, Reason
+from vidence_server.storage.database import Transaction
 
 _PAGE_BYTES = 4 * 2**20
 
@@ -71,7 +72,7 @@ class Batches:
                 first_result_time=None,
                 work_ms=0,
             )
-            await batch_table.insert(transaction, batch, idempotency_key)
+            await batch_table.insert(transaction, batch, idempotency_key, server=self._base.database.instance)
         return batch
 
     async def add(
@@ -169,7 +170,8 @@ class Batches:
         Raises:
             DomainError: BATCH_NOT_FOUND, BATCH_WRONG_STATE.
         """
-        async with self._base.database.transaction() as transaction:
+
+        async def work(transaction: Transaction) -> list[Item]:
             batch = await find(transaction, tenant, batch_id)
             if batch.state.active:
                 raise wrong_state(batch)
@@ -177,6 +179,9 @@ class Batches:
             await item_table.delete_of_batch(transaction, batch_id)
             await batch_table.delete_one(transaction, batch_id)
             await self._base.ledger.delete_batch(transaction, batch)
+            return items
+
+        items = await self._base.database.run(work)
         await self._intake.forget([item.blob_id for item in items])
 
     async def _insert(self, item: Item) -> tuple[Item, bool]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -21,7 +22,9 @@ from vidence_server.core.errors import DomainError, Reason
 from vidence_server.storage.database import Transaction
 
 LOCAL_PREFIX = "wrk_local_"
-"""Workers inside the server's process; their leases are worth nothing when the next process starts."""
+"""Workers inside a server's process, which die with it; the instance of its database follows."""
+_INSTANCE = 32
+"""Length of `Database.instance`."""
 _AT_ONCE = 64
 _LAST_WORDS = 4096
 
@@ -44,13 +47,20 @@ class Desk:
         self._settlement = settlement
         self._workers = workers
         self._stop = stop
+        self._local = itertools.count(1)
         self._log = structlog.get_logger(__name__)
+
+    def new_local_worker(self) -> str:
+        """An id for a worker in this process."""
+        return f"{LOCAL_PREFIX}{self._base.database.instance}_{next(self._local)}"
 
     async def lease(self, worker: Presence, count: int, *, wait_s: float) -> Grant:
         """Leases items; see `WorkSource.lease`."""
         until_s = self._base.clock.monotonic() + wait_s
-        self._workers.heard(worker)
         while True:
+            directive = self._workers.heard(worker)
+            if directive.drain:  # maybe since it began to wait here
+                return Grant((), directive)
             if self._stop.is_set():
                 raise DomainError(Reason.DRAINING, "The server is shutting down.", retry_after_s=1.0)
             bell = self._base.bell.next
@@ -75,20 +85,27 @@ class Desk:
         until = self._base.clock.now() + timedelta(seconds=self._base.policy.lease_s)
         lost: list[LeaseRef] = []
         if refs:
-            async with self._base.database.transaction() as transaction:
-                lost = await self._base.queue.extend(transaction, refs, until=until)
+            lost = await self._base.database.run(
+                lambda transaction: self._base.queue.extend(transaction, refs, until=until)
+            )
         return Extension(tuple(lost), directive)
 
     async def complete(self, worker_id: str, ref: LeaseRef, outcome: Outcome, duration_s: float) -> bool:
         """Commits what came of an attempt; see `WorkSource.complete`."""
-        async with self._base.database.transaction() as transaction:
+
+        async def settle(transaction: Transaction) -> Item | None:
             held = await self._base.queue.holds(transaction, ref)
             item = await item_table.select_one(transaction, ref.item_id)
-            if item is None or held is None:
-                if item is not None and item.finish_token == ref.token:
-                    return True
-                raise _lost()
-            await self._settle(transaction, item, held, outcome, duration_s)
+            if item is not None and held is not None:
+                await self._settle(transaction, item, held, outcome, duration_s)
+                return item
+            if item is not None and item.finish_token == ref.token:
+                return None  # told before: the answer was lost on its way
+            raise _lost()
+
+        item = await self._base.database.run(settle)
+        if item is None:
+            return True
         self._workers.completed(worker_id)
         if isinstance(outcome, Done):
             await self._forget_image(item)
@@ -96,12 +113,15 @@ class Desk:
 
     async def release(self, worker_id: str, refs: Sequence[LeaseRef]) -> None:
         """Takes items back untouched; see `WorkSource.release`."""
-        async with self._base.database.transaction() as transaction:
+
+        async def give_back(transaction: Transaction) -> None:
             held = await self._base.queue.held_by(transaction, worker_id, limit=_LAST_WORDS)
             for each in held:
                 item = await item_table.select_one(transaction, each.ref.item_id)
                 if item is not None and (not refs or each.ref in refs):
                     await self._settlement.give_back(transaction, item, each)
+
+        await self._base.database.run(give_back)
 
     async def rescue(self) -> int:
         """Takes back items whose lease ran out; gives how many.
@@ -109,16 +129,30 @@ class Desk:
         Raises:
             DomainError: STORAGE_FULL, STORAGE_FAILED.
         """
-        async with self._base.database.transaction() as transaction:
+
+        async def take(transaction: Transaction) -> int:
             stuck = await self._base.queue.expired(transaction, now=self._base.clock.now(), limit=_AT_ONCE)
             await self._take_back(transaction, stuck)
-        return len(stuck)
+            return len(stuck)
+
+        return await self._base.database.run(take)
 
     async def rescue_local(self) -> int:
-        """At a start: takes back the items of workers that died with the process before."""
-        async with self._base.database.transaction() as transaction:
-            stuck = await self._base.queue.held_by(transaction, LOCAL_PREFIX, limit=_LAST_WORDS)
-            await self._take_back(transaction, stuck)
+        """Takes back the items of workers that died with their server, at once."""
+        database = self._base.database
+        async with database.snapshot() as snapshot:
+            held = await self._base.queue.held_by(snapshot, LOCAL_PREFIX, limit=_LAST_WORDS)
+        gone = await database.gone({_server_of(each) for each in held})
+        stuck = [each for each in held if _server_of(each) in gone]
+
+        async def take(transaction: Transaction) -> None:
+            # Meanwhile others may have taken some of them.
+            await self._take_back(
+                transaction, [each for each in stuck if await self._base.queue.holds(transaction, each.ref)]
+            )
+
+        if stuck:
+            await database.run(take)
         return len(stuck)
 
     async def _take_back(self, transaction: Transaction, stuck: Sequence[Held]) -> None:
@@ -151,7 +185,8 @@ class Desk:
         if soonest > now:
             return [], (soonest - now).total_seconds()
         until = now + timedelta(seconds=self._base.policy.lease_s)
-        async with self._base.database.transaction() as transaction:
+
+        async def take(transaction: Transaction) -> list[Lease]:
             held = await self._base.queue.lease(
                 transaction,
                 worker_id=worker.worker_id,
@@ -161,8 +196,9 @@ class Desk:
                 until=until,
             )
             begun = [(each, await self._settlement.begin(transaction, each)) for each in held]
-        leases = [self._lease(each, item) for each, item in begun if item is not None]
-        return leases, 0.0
+            return [self._lease(each, item) for each, item in begun if item is not None]
+
+        return await self._base.database.run(take), 0.0
 
     def _lease(self, held: Held, item: Item) -> Lease:
         return Lease(
@@ -190,6 +226,10 @@ class Desk:
             # What a crash or a failure leaves here expires by itself.
             with suppress(DomainError):
                 await self._base.blobs.delete(item.blob_id)
+
+
+def _server_of(held: Held) -> str:
+    return held.worker_id.removeprefix(LOCAL_PREFIX)[:_INSTANCE]
 
 
 def _lost() -> DomainError:

@@ -34,6 +34,10 @@ class Policy:
     """Bound for images that were lost sight of; all others go with their item."""
 
 
+_WORK = "batch work"
+"""Topic: another server on the same database has put something into the queue."""
+
+
 class Bell:
     """Rings when there may be something to lease; those who wait look again."""
 
@@ -67,5 +71,11 @@ class Foundation:
     bell: Bell = field(default_factory=Bell)
 
     def ring_after(self, transaction: Transaction) -> None:
-        """Wakes workers that wait, once the change is kept."""
+        """Wakes workers that wait, those of other servers too, once the change is kept."""
         transaction.after_commit(self.bell.ring)
+        if self.database.shared:
+            transaction.announce(_WORK)
+
+    def ring_for_others(self) -> Callable[[], None]:
+        """Rings also for what other servers on the same database do; gives what ends it."""
+        return self.database.listen(_WORK, self.bell.ring)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -11,6 +12,7 @@ import structlog
 
 from vidence_server.batch.batches import Batches
 from vidence_server.batch.desk import Desk
+from vidence_server.batch.domain.batch import Batch
 from vidence_server.batch.foundation import Foundation
 from vidence_server.batch.jobs import Jobs
 from vidence_server.batch.runs import Runs
@@ -21,7 +23,7 @@ _AT_ONCE = 64
 
 
 class Housekeeping:
-    """Works from the beginning of its context to the end, in two tasks."""
+    """Works from the beginning of its context to the end, in a few tasks."""
 
     def __init__(
         self,
@@ -48,30 +50,40 @@ class Housekeeping:
         Raises:
             DomainError: STORAGE_FULL, STORAGE_FAILED.
         """
-        await self._desk.rescue_local()
-        await self.end_calls()
+        if not self._base.database.shared:
+            await self.clear_up()
         rescue_period_s = min(self._base.policy.lease_s / 4, 5.0)
         self._tasks = [
             asyncio.create_task(self._again(self._rescue, rescue_period_s), name="rescue of stuck items"),
             asyncio.create_task(self._again(self.sweep, self._sweep_period_s), name="retention of batches"),
         ]
+        if self._base.database.shared:
+            # It takes a while to tell whether another server is dead: nobody waits for that.
+            clearing = self._again(self.clear_up, rescue_period_s)
+            self._tasks.append(asyncio.create_task(clearing, name="what dead servers left"))
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Ends both tasks."""
+        """Ends the tasks."""
         for task in self._tasks:
             task.cancel()
         await asyncio.wait(self._tasks)
+
+    async def clear_up(self) -> None:
+        """Takes back what workers in dead servers had, and deletes the batches of their calls."""
+        await self._desk.rescue_local()
+        await self.end_calls()
 
     async def end_calls(self) -> None:
         """Deletes the batches of calls that a dead process served."""
         async with self._base.database.snapshot() as snapshot:
             left = await batch_table.select_ephemeral(snapshot)
-        for batch in left:
-            await self._runs.cancel(batch.tenant, batch.id)
-            await self._batches.delete(batch.tenant, batch.id)
+        gone = await self._base.database.gone({server for server, _ in left})
+        for server, batch in left:
+            if server in gone:
+                await self._end_call(batch)
 
     async def sweep(self) -> None:
         """Deletes what has expired."""
@@ -85,6 +97,11 @@ class Housekeeping:
             await self._jobs.delete(job)
         if len(batches) == _AT_ONCE or len(jobs) == _AT_ONCE:
             await self.sweep()
+
+    async def _end_call(self, batch: Batch) -> None:
+        with suppress(DomainError):  # another server was quicker; else the next round
+            await self._runs.cancel(batch.tenant, batch.id)
+            await self._batches.delete(batch.tenant, batch.id)
 
     async def _delete(self, tenant: str, batch_id: str) -> None:
         try:

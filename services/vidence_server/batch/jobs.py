@@ -113,8 +113,9 @@ class Jobs:
         Raises:
             DomainError: BATCH_WRONG_STATE, QUEUE_FULL.
         """
-        count = 0
-        async with self._base.database.transaction() as transaction:
+
+        async def work(transaction: Transaction) -> int:
+            count = 0
             by_batch: dict[str, list[int]] = {}
             for item_id in dict.fromkeys(item_ids):
                 item = await item_table.select_one(transaction, item_id)
@@ -127,7 +128,9 @@ class Jobs:
                     by_batch.setdefault(item.batch_id, []).append(item.index)
             for batch_id, indexes in by_batch.items():
                 await self._runs.retry_in(transaction, tenant, batch_id, indexes)
-        return count
+            return count
+
+        return await self._base.database.run(work)
 
     async def report(self, tenant: str) -> QueueReport:
         """The numbers of the queue."""
@@ -138,9 +141,12 @@ class Jobs:
 
     async def delete(self, job: Item) -> None:
         """Deletes a job that ended with all that is kept of it."""
-        async with self._base.database.transaction() as transaction:
+
+        async def work(transaction: Transaction) -> None:
             await item_table.delete_one(transaction, job.id)
             await self._base.ledger.delete_job(transaction, job)
+
+        await self._base.database.run(work)
         await self._intake.forget([job.blob_id])
 
     async def _requeue_job(self, transaction: Transaction, job: Item) -> None:

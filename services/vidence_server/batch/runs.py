@@ -31,7 +31,8 @@ class Runs:
         Raises:
             DomainError: BATCH_NOT_FOUND, BATCH_EMPTY, QUEUE_FULL.
         """
-        async with self._base.database.transaction() as transaction:
+
+        async def work(transaction: Transaction) -> Batch:
             batch = await find(transaction, tenant, batch_id)
             if batch.state is not BatchState.OPEN:
                 return batch
@@ -47,13 +48,16 @@ class Runs:
             await self._base.ledger.started(transaction, batch, events)
             return await self._settlement.end_if_done(transaction, batch)
 
+        return await self._base.database.run(work)
+
     async def cancel(self, tenant: str, batch_id: str) -> Batch:
         """Cancels a batch; one that ended is given as it is.
 
         Raises:
             DomainError: BATCH_NOT_FOUND.
         """
-        async with self._base.database.transaction() as transaction:
+
+        async def work(transaction: Transaction) -> Batch:
             batch = await find(transaction, tenant, batch_id)
             if batch.state.ended:
                 return batch
@@ -63,6 +67,8 @@ class Runs:
             counts = replace(batch.counts, running=0, cancelled=batch.counts.cancelled + cancelled)
             batch = replace(batch, counts=counts)
             return await self._settlement.end(transaction, batch, BatchState.CANCELLED)
+
+        return await self._base.database.run(work)
 
     async def retry(self, tenant: str, batch_id: str, indexes: Collection[int] = ()) -> tuple[Batch, int]:
         """Puts items of a batch that ended back into work; gives the batch in its next run, and how many.
@@ -75,8 +81,9 @@ class Runs:
         Raises:
             DomainError: BATCH_NOT_FOUND, BATCH_WRONG_STATE, BATCH_ITEM_NOT_FOUND, BATCH_EMPTY, QUEUE_FULL.
         """
-        async with self._base.database.transaction() as transaction:
-            return await self.retry_in(transaction, tenant, batch_id, indexes)
+        return await self._base.database.run(
+            lambda transaction: self.retry_in(transaction, tenant, batch_id, indexes)
+        )
 
     async def retry_in(
         self, transaction: Transaction, tenant: str, batch_id: str, indexes: Collection[int]

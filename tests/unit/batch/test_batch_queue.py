@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
+from fakes.postgres import Home
 from vidence_server.batch.app import _MIGRATIONS
 from vidence_server.batch.domain.work import LeaseRef
 from vidence_server.batch.queue.port import Held, QueuedWork, WorkQueue
 from vidence_server.batch.queue.sql_queue import SqlQueue
-from vidence_server.storage.database import Database, Transaction, sqlite_url
+from vidence_server.storage.database import Transaction
 
 pytestmark = pytest.mark.requirement("R-BA5")
 
@@ -53,16 +53,10 @@ class Bench:
         return [held.ref.item_id for held in await self.lease(count)]
 
 
-@asynccontextmanager
-async def sql(folder: Path) -> AsyncIterator[Bench]:
-    async with Database(sqlite_url(folder / "queue.db"), migrations=_MIGRATIONS) as database:
+@pytest.fixture
+async def bench(home: Home) -> AsyncIterator[Bench]:
+    async with home.database(_MIGRATIONS, "batch") as database:
         yield Bench(SqlQueue(), database.transaction)
-
-
-@pytest.fixture(params=[sql], ids=["sql"])
-async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
-    async with request.param(tmp_path) as made:
-        yield made
 
 
 async def test_items_are_leased_in_their_order_and_once(bench: Bench) -> None:

@@ -45,6 +45,7 @@ BATCHES = Table(
     Column("document_type", String(64), nullable=False),
     Column("idempotency_key", String(128)),
     Column("ephemeral", Boolean, nullable=False),
+    Column("server", String(64), nullable=False),
     Column("create_time", UtcDateTime, nullable=False),
     Column("start_time", UtcDateTime),
     Column("end_time", UtcDateTime),
@@ -54,9 +55,9 @@ BATCHES = Table(
 )
 
 
-async def insert(transaction: Transaction, batch: Batch, idempotency_key: str) -> None:
-    """Adds a batch."""
-    row = {"id": batch.id, "idempotency_key": idempotency_key or None, **_values(batch)}
+async def insert(transaction: Transaction, batch: Batch, idempotency_key: str, *, server: str) -> None:
+    """Adds a batch; `server` is the database instance that takes it in."""
+    row = {"id": batch.id, "idempotency_key": idempotency_key or None, "server": server, **_values(batch)}
     await transaction.execute(sqlalchemy.insert(BATCHES), [row])
 
 
@@ -68,7 +69,7 @@ async def save(transaction: Transaction, batch: Batch) -> None:
 async def select_one(transaction: Transaction, tenant: str, batch_id: str) -> Batch | None:
     """A batch of a tenant."""
     wanted = select(BATCHES).where(BATCHES.c.id == batch_id, BATCHES.c.tenant == tenant)
-    row = (await transaction.execute(wanted.with_for_update())).one_or_none()
+    row = (await transaction.execute(wanted)).one_or_none()
     return None if row is None else _batch(row)
 
 
@@ -98,10 +99,10 @@ async def select_expired(transaction: Transaction, now: datetime, *, limit: int)
     return [_batch(row) for row in await transaction.execute(wanted.limit(limit))]
 
 
-async def select_ephemeral(transaction: Transaction) -> list[Batch]:
-    """Batches that belong to calls."""
+async def select_ephemeral(transaction: Transaction) -> list[tuple[str, Batch]]:
+    """Batches that belong to calls, each behind the server that took the call."""
     found = await transaction.execute(select(BATCHES).where(BATCHES.c.ephemeral == true()))
-    return [_batch(row) for row in found]
+    return [(row.server, _batch(row)) for row in found]
 
 
 async def delete_one(transaction: Transaction, batch_id: str) -> None:
