@@ -194,7 +194,7 @@ def test_what_was_cancelled_or_failed_is_tried_again(page: Page, broken: Path, t
     expect(page.locator(".told")).to_contain_text("cancelled")
     page.get_by_role("button", name="Try failed ones again").click()
     expect(page.locator(".told")).to_have_text("5 of 6 read · 1 failed", timeout=READ_MS)
-    page.get_by_role("button", name="Try broken.jpg again").click()
+    page.get_by_role("button", name="Try again: broken.jpg").click()
     expect(page.locator(".told")).to_contain_text("done")
     wait_until_ended(page)
     expect(page.locator(".told")).to_have_text("5 of 6 read · 1 failed")

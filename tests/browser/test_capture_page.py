@@ -67,7 +67,7 @@ def start(page: Page, subject: str) -> None:
 
 
 def expect_state(page: Page, state: str) -> None:
-    expect(page.locator("header .badge")).to_have_text(state, timeout=LONG_MS)
+    expect(page.locator(".capture > header .badge")).to_have_text(state, timeout=LONG_MS)
 
 
 def upload(page: Page, content: bytes | None = None) -> None:
@@ -82,6 +82,12 @@ def value_of(page: Page, title: str) -> str:
     return page.locator(".field", has=page.get_by_text(title, exact=True)).locator("strong").inner_text()
 
 
+def assert_fields_came_while_it_was_read(page: Page) -> None:
+    counts = page.evaluate("window.counts")
+    # A zone is read as a whole: its fields come together, the others before or after it.
+    assert any(0 < count < counts[-1] for count in counts), f"fields came all at once: {counts}"
+
+
 @pytest.mark.requirement("R-WE3", "R-CA1", "R-CA5", "R-CA8")
 def test_a_passport_before_the_camera_is_captured_and_read(filming: Filming) -> None:
     page = filming(sample_before_camera())
@@ -92,7 +98,7 @@ def test_a_passport_before_the_camera_is_captured_and_read(filming: Filming) -> 
     expect_state(page, "Completed")
     assert value_of(page, "Surname") == "FALKENBERG"
     assert value_of(page, "Document number") == "X4093218K"
-    assert len(page.evaluate("window.counts")) > 3, "fields came at once, not one by one"
+    assert_fields_came_while_it_was_read(page)
     picture = page.get_by_role("img", name="Document, front")
     expect(picture).to_be_visible()
     assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 400
@@ -141,7 +147,7 @@ def test_an_uploaded_document_is_read_field_by_field(page: Page) -> None:
     expect(page.get_by_role("progressbar")).to_have_count(0, timeout=LONG_MS)
     assert value_of(page, "Surname") == "FALKENBERG"
     expect(page.locator(".box").first).to_be_attached()
-    assert len(page.evaluate("window.counts")) > 3, "fields came at once, not one by one"
+    assert_fields_came_while_it_was_read(page)
 
 
 @pytest.mark.requirement("R-WE3")

@@ -43,7 +43,7 @@ def sample_before_camera(name: str = "passport.jpg") -> Pixels:
 def face_before_camera(face: Pixels) -> Pixels:
     """A portrait in the middle of a wide picture."""
     blurred = cv2.GaussianBlur(cv2.resize(face, (WIDTH, HEIGHT)), (0, 0), 40)
-    return _on_ground(face, HEIGHT, blurred)
+    return _on_ground(face, HEIGHT, np.asarray(blurred, np.uint8))
 
 
 def nothing_before_camera() -> Pixels:

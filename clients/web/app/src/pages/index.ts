@@ -1,6 +1,11 @@
 import type { ComponentType } from "preact";
 
+import { batch } from "./batch";
+import { capturePage } from "./capture";
 import { dashboard } from "./dashboard";
+import { library } from "./library";
+import { sessionsPage } from "./sessions";
+import { systemPage } from "./system";
 
 /** One page of the application: a folder of this one, and a line in `PAGES`. */
 export interface Page {
@@ -10,4 +15,4 @@ export interface Page {
 }
 
 /** In the order of the navigation. */
-export const PAGES: readonly Page[] = [dashboard];
+export const PAGES: readonly Page[] = [dashboard, capturePage, sessionsPage, batch, library, systemPage];

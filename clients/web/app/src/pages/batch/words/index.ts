@@ -1,0 +1,13 @@
+import { words } from "../../../language";
+import en from "./en.json";
+import es from "./es.json";
+import fil from "./fil.json";
+
+/** Words of the page of batches. */
+export const say = words(en, fil, es);
+
+/** Why an image or a call failed, in the reader's language where the page knows the reason. */
+export function why(reason: string, message: string): string {
+  const key = `why.${reason}`;
+  return key in en ? say(key as keyof typeof en) : message;
+}
