@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 
 from prometheus_client.parser import text_string_to_metric_families
 
-
 START_LIMIT_S = 100.0
 """All models are loaded and have run once by then, also beside other tests on two cores."""
 

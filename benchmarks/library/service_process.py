@@ -13,6 +13,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from random import random
 from typing import TextIO
@@ -22,15 +23,19 @@ import uvloop
 from benchmarks.peers.vectors.data import query
 from vidence_server.core.clock import SystemClock
 from vidence_server.core.ids import IdFactory
+from vidence_server.inference.engine import available_cores
 from vidence_server.library import app
 from vidence_server.library.domain.documents import Vector
 from vidence_server.library.domain.searches import SearchRequest
+from vidence_server.library.search.making import make_index
+from vidence_server.library.search.scan import ScanThreads
 from vidence_server.library.service import DEFAULT_TENANT, LibraryService
 from vidence_server.library.settings import LibrarySettings
 from vidence_server.runtime.logs import configure_logs
 from vidence_server.runtime.metrics import Metrics
 from vidence_server.runtime.server import RpcServer
 from vidence_server.runtime.settings import LogSettings, ServerSettings
+from vidence_server.storage.location import StateLocation
 from vidence_server.storage.outbox import OutboxEvent
 
 LIBRARY = "bench"
@@ -55,13 +60,20 @@ async def _answer(service: LibraryService, asked: dict[str, int], dimensions: in
     return {"seconds": time.perf_counter() - start, "first_seconds": first, "hits": hits}
 
 
-async def _serve(folder: Path, dimensions: int, answers: TextIO) -> None:
+async def _serve(folder: Path, dimensions: int, answers: TextIO, scan: ScanThreads) -> None:
     configure_logs(LogSettings(level="warning"), sys.stderr)
     clock = SystemClock()
     ids = IdFactory(clock)
     server = RpcServer(ServerSettings(port=0), metrics=Metrics(version="0"), clock=clock, ids=ids)
     opening = app.open_service(
-        LibrarySettings(), folder, _NoBus(), embedders={}, clock=clock, ids=ids, random=random
+        LibrarySettings(),
+        StateLocation(folder),
+        _NoBus(),
+        embedders={},
+        clock=clock,
+        ids=ids,
+        random=random,
+        make=partial(make_index, scan=scan),
     )
     async with opening as opened:
         name = app.register(server, opened.service, clock)
@@ -82,9 +94,12 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--dimensions", type=int, required=True)
     options = parser.parse_args()
-    with os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1) as answers:
+    with (
+        os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1) as answers,
+        ScanThreads(available_cores()) as scan,
+    ):
         os.dup2(2, 1)
-        uvloop.run(_serve(options.folder, options.dimensions, answers))
+        uvloop.run(_serve(options.folder, options.dimensions, answers, scan))
 
 
 if __name__ == "__main__":

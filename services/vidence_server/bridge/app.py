@@ -64,7 +64,7 @@ def build_app(bridge: Bridge, *, version: str, clock: Clock) -> Starlette:
         Route("/health", HealthEndpoint(bridge, version).answer),
         *(Route(path, document) for path in documents),
         *(WebSocketRoute(path, sockets.serve) for path in SOCKETS),
-        *(Mount(alias.partition("{")[0].rstrip("/"), calls) for alias in ALIASES),
+        *(Route(alias, calls) for alias in ALIASES),
         Mount("/v1", calls),
         Mount("/", pages_app(bridge.settings.pages_dir)),
     ]

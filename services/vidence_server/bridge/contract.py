@@ -179,6 +179,8 @@ def _reaches_any(kind: Descriptor, seen: set[str]) -> bool:
 def _rpcs_of(file: FileDescriptorProto, line: ServiceLine, pool: DescriptorPool) -> Iterator[Rpc]:
     comments = {tuple(place.path): place.leading_comments.strip() for place in file.source_code_info.location}
     for place, service in enumerate(file.service):
+        if f"{file.package}.{service.name}" in line.inside:
+            continue
         for index, method in enumerate(service.method):
             comment = comments.get((_SERVICES_FIELD, place, _METHODS_FIELD, index), "")
             yield _rpc(line, f"{file.package}.{service.name}", method, comment, pool)

@@ -36,6 +36,10 @@ class PathTemplate:
         """Sorts templates: of those that match one path, the first is meant."""
         return (len(self.variables), -len(self.text))
 
+    def same_as(self, other: PathTemplate) -> bool:
+        """Whether both match the same paths, whatever they call their variables."""
+        return self.pattern == other.pattern
+
     def match(self, path: str) -> dict[str, str] | None:
         """The variables of a path as it came over the wire, decoded; None where it is another path."""
         found = re.fullmatch(self.pattern, path)

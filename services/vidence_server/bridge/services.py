@@ -15,13 +15,20 @@ class ServiceLine:
     """Proto packages: the process offers every gRPC service in them."""
     sticky: bool = False
     """Whether calls about one session must reach one replica."""
+    inside: tuple[str, ...] = ()
+    """gRPC services of those packages that are for the suite's own processes: no door leads to them."""
 
 
 SERVICES = (
     ServiceLine("event", ("vidence.event.v1",)),
     ServiceLine("extraction", ("vidence.extraction.v1",)),
     ServiceLine("capture", ("vidence.capture.v1",), sticky=True),
-    ServiceLine("batch", ("vidence.batch.v1", "vidence.job.v1")),
+    ServiceLine(
+        "batch",
+        ("vidence.batch.v1", "vidence.job.v1"),
+        # Whoever leases an item gets its image: workers dial the service itself.
+        inside=("vidence.job.v1.WorkerService",),
+    ),
     ServiceLine("library", ("vidence.library.v1",)),
     ServiceLine("face", ("vidence.face.v1",)),
 )

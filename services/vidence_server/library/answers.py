@@ -11,7 +11,7 @@ from vidence.library.v1 import library_pb2
 from vidence.library.v1 import library_service_pb2 as pb
 from vidence.library.v1 import library_service_pb2_grpc as pb_grpc
 from vidence_server.library import convert
-from vidence_server.library.convert_search import of_hits, of_plan, to_filter, to_search
+from vidence_server.library.convert_search import add_hits, of_plan, to_filter, to_search
 from vidence_server.library.domain.documents import KeptState, OnExisting
 from vidence_server.library.domain.libraries import Library, LibraryChange
 from vidence_server.library.domain.searches import Hit
@@ -151,7 +151,9 @@ class LibraryAnswers(pb_grpc.LibraryServiceServicer):
         async with aclosing(searching.pages(found)) as pages:
             async for page in pages:
                 hits += page
-        return pb.FindDocumentsResponse(hits=of_hits(hits), plan=of_plan(found.plan))
+        response = pb.FindDocumentsResponse(plan=of_plan(found.plan))
+        add_hits(response, hits)
+        return response
 
     async def OpenQuery(  # noqa: N802 - the name of the RPC
         self, request: pb.OpenQueryRequest, context: Context

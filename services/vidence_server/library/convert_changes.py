@@ -11,7 +11,7 @@ from vidence.event.v1 import event_pb2
 from vidence.library.v1 import library_events_pb2 as events_pb2
 from vidence.library.v1 import library_service_pb2 as pb
 from vidence_server.library.convert import of_embedding, of_kind, of_time_ns
-from vidence_server.library.convert_search import of_hits
+from vidence_server.library.convert_search import add_hits
 from vidence_server.library.domain.changes import (
     Change,
     ChangeKey,
@@ -98,11 +98,11 @@ def encode_results(query_id: str, results: QueryResults, sequence: int, time_ns:
         query_results=pb.QueryResults(
             query_revision=results.query_revision,
             library_revision=results.library_revision,
-            hits=of_hits(results.hits),
             entered_ids=results.entered_ids,
             left_ids=results.left_ids,
         ),
     )
+    add_hits(event.query_results, results.hits)
     return event.SerializeToString()
 
 

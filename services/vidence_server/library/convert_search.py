@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Literal, TypeAlias
 
 from vidence.library.v1 import library_pb2, search_pb2
+from vidence.library.v1 import library_service_pb2 as pb
 from vidence_server.library.convert import invalid, of_kind, of_metadata, to_value, to_vector
 from vidence_server.library.domain.metadata import metadata_of
 from vidence_server.library.domain.searches import Hit, SearchMode, SearchPlan, SearchRequest
@@ -22,6 +23,7 @@ from vidence_server.library.search.filters import (
 )
 
 DEFAULT_K = 10
+WithHits: TypeAlias = pb.SearchHits | pb.FindDocumentsResponse | pb.QueryResults
 _BoundName: TypeAlias = Literal["at_least", "more_than", "at_most", "less_than"]
 
 
@@ -50,9 +52,20 @@ def to_filter(wanted: library_pb2.Filter) -> Filter:
     return _of_parts(kind, value) if kind in {"and", "or", "not"} else _of_field(kind, value)
 
 
-def of_hits(hits: Iterable[Hit]) -> list[search_pb2.Hit]:
-    """Hits."""
-    return [_hit(hit) for hit in hits]
+def add_hits(target: WithHits, hits: Iterable[Hit]) -> None:
+    """Adds hits to a message: made where they stay, none is copied."""
+    add = target.hits.add
+    for rank, document_id, score, version, metadata_json, text, parts in hits:
+        message = add(rank=rank, document_id=document_id, score=score, version=version)
+        if text:
+            message.text = text
+        if metadata_json is not None and metadata_json != "{}":
+            for key, value in of_metadata(metadata_of(metadata_json)).items():
+                message.metadata[key].CopyFrom(value)
+        for part in parts:
+            message.parts.add(
+                ranking=part.ranking, rank=part.rank, score=part.score, contribution=part.contribution
+            )
 
 
 def of_plan(plan: SearchPlan) -> search_pb2.SearchPlan:
@@ -86,24 +99,6 @@ def _of_field(
             return _range(value)
         case _:
             return Exists(value.key)
-
-
-def _hit(hit: Hit) -> search_pb2.Hit:
-    message = search_pb2.Hit(
-        rank=hit.rank,
-        document_id=hit.document_id,
-        score=hit.score,
-        version=hit.version,
-        text=hit.text or "",
-    )
-    if hit.metadata_json not in {None, "{}"}:
-        for key, value in of_metadata(metadata_of(hit.metadata_json or "{}")).items():
-            message.metadata[key].CopyFrom(value)
-    for part in hit.parts:
-        message.parts.add(
-            ranking=part.ranking, rank=part.rank, score=part.score, contribution=part.contribution
-        )
-    return message
 
 
 def _range(wanted: library_pb2.Range) -> Range:

@@ -165,7 +165,8 @@ class FaceRecords:
         """Deletes all templates of a subject; gives how many. No file of the database has them afterwards.
 
         Raises:
-            DomainError: LIBRARY_NOT_FOUND, SUBJECT_NOT_FOUND, STORAGE_FAILED.
+            DomainError: LIBRARY_NOT_FOUND, SUBJECT_NOT_FOUND; STORAGE_FAILED, to be repeated: once the
+                subject is not found, nothing of it is left in the files either.
         """
 
         async def work(transaction: Transaction) -> tuple[Library, list[int]]:
@@ -173,13 +174,16 @@ class FaceRecords:
             library = await _locked(transaction, tenant, library_id)
             nos = await faces.numbers_of(transaction, library.no, subject_id)
             if not nos:
-                raise subject_not_found()
+                return library, nos
             await faces.remove(transaction, library.no, subject_id)
             places = await self._journal.record(transaction, library, [SubjectDeleted(len(nos))])
             await libraries.grow(transaction, library.no, Growth(places[-1].sequence, faces=-len(nos)))
             return library, nos
 
         library, nos = await self._database.run(work)
+        if not nos:
+            await erase_deleted(self._database)  # an earlier attempt may have been held up there
+            raise subject_not_found()
         gone = np.array(nos, np.int64)
         async with self._loading:
             for (library_no, _), held in self._held.items():

@@ -29,6 +29,8 @@ from vidence_server.storage.database import Database
 
 _FIRST_PAGE = 50
 _PAGE = 500
+_READ_AT_ONCE = 1000
+"""Hits whose rows are read by one statement."""
 _PAGE_TEXT_HITS = 16
 """Hits of a page that brings texts: 16 of the longest are what a message may hold."""
 _FUSED_AT_LEAST = 100
@@ -106,16 +108,14 @@ class Searching:
 
     async def pages(self, found: Found) -> AsyncGenerator[list[Hit], None]:
         """The hits, several at a time: few at first, so that they come soon."""
-        request, start, size = found.request, 0, _FIRST_PAGE
-        if request.include_text:
-            size = _PAGE_TEXT_HITS
+        start, size, at_once, page_size = 0, _FIRST_PAGE, _READ_AT_ONCE, _PAGE
+        if found.request.include_text:
+            size = at_once = page_size = _PAGE_TEXT_HITS
         while start < len(found.ids):
-            page = await self._hits(found, start, start + size)
-            if page:
-                yield page
-            start += size
-            if not request.include_text:
-                size = _PAGE
+            hits = await self._hits(found, start, start + size)
+            for first in range(0, len(hits), page_size):
+                yield hits[first : first + page_size]
+            start, size = start + size, at_once
 
     async def _hits(self, found: Found, start: int, end: int) -> list[Hit]:
         request, nos = found.request, found.ids[start:end].tolist()
@@ -128,19 +128,14 @@ class Searching:
                 text=request.include_text,
             )
         scores = found.scores[start:end].tolist()
-        return [
-            Hit(
-                rank=start + index + 1,
-                document_id=row.document_id,
-                score=scores[index],
-                version=row.version,
-                metadata_json=row.metadata_json,
-                text=row.text,
-                parts=_parts(found, start + index, no) if request.explain else (),
-            )
-            for index, no in enumerate(nos)
-            if (row := rows.get(no)) is not None  # deleted meanwhile
-        ]
+        hits = []
+        for place, (no, score) in enumerate(zip(nos, scores, strict=True), start):
+            row = rows.get(no)
+            if row is not None:  # else deleted meanwhile
+                name, version, metadata, text = row
+                parts = _parts(found, place, no) if request.explain else ()
+                hits.append(Hit(place + 1, name, score, version, metadata, text, parts))
+        return hits
 
     def _mode(self, library: Library, request: SearchRequest) -> SearchMode:
         if not request.query and request.vector is None:

@@ -13,7 +13,7 @@ from vidence_server.core.clock import Clock
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.inference.engine import Priority
 from vidence_server.library import bodies, convert
-from vidence_server.library.convert_search import of_hits, of_plan
+from vidence_server.library.convert_search import add_hits, of_plan
 from vidence_server.library.domain.documents import KeptState
 from vidence_server.library.domain.exports import ImportComplete
 from vidence_server.library.domain.libraries import Library
@@ -127,7 +127,9 @@ class StreamSources:
         async with aclosing(self._service.searching.pages(found)) as pages:
             async for page in pages:
                 count += len(page)
-                yield pb.SearchDocumentsResponse(search_hits=pb.SearchHits(hits=of_hits(page)))
+                response = pb.SearchDocumentsResponse()
+                add_hits(response.search_hits, page)
+                yield response
         complete = pb.SearchComplete(
             hit_count=count,
             search_duration=to_duration(found.search_s),

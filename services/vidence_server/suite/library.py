@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 
 import numpy as np
 
 from vidence_server.face import app as face
 from vidence_server.face.service import FaceService
+from vidence_server.inference.engine import available_cores
 from vidence_server.inference.store import ModelStore, default_folder
 from vidence_server.library import app
 from vidence_server.library.domain.faces import FaceModel, FaceTemplate
 from vidence_server.library.embedding.embedder import MODELS
 from vidence_server.library.embedding.loading import open_embedder
+from vidence_server.library.search.making import make_index
+from vidence_server.library.search.scan import ScanThreads
 from vidence_server.suite.models import registry_of
 from vidence_server.suite.process import Process
 from vidence_server.suite_settings import SuiteSettings
@@ -42,6 +46,7 @@ async def open_service(process: Process) -> None:
     store = ModelStore(settings.inference.models_dir or default_folder())
     embedder = await open_embedder(process.models, store, registry_of(settings.inference))
     faces = face.build_service(settings.face, engine=process.models, sessions=process.sessions)
+    scan = process.stack.enter_context(ScanThreads(available_cores()))
     opened = await process.stack.enter_async_context(
         app.open_service(
             settings.library,
@@ -52,6 +57,7 @@ async def open_service(process: Process) -> None:
             clock=process.clock,
             ids=process.ids,
             random=random.Random().random,
+            make=partial(make_index, scan=scan),
         )
     )
     app.export(process.metrics, opened)

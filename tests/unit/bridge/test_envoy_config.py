@@ -17,6 +17,8 @@ from vidence_server.bridge.envoy.certificate import development_certificate
 from vidence_server.bridge.envoy.clusters import split_address
 from vidence_server.bridge.envoy.origins import is_allowed
 from vidence_server.bridge.envoy.process import check_ports, envoy_binary, envoy_command, write_files
+from vidence_server.bridge.path_template import PathTemplate
+from vidence_server.bridge.services import ALIASES
 from vidence_server.bridge.settings import LOCAL_ORIGINS, BridgeSettings, EnvoySettings
 from vidence_server.core.errors import DomainError, Reason
 
@@ -87,7 +89,7 @@ def test_calls_about_a_session_are_hashed_by_its_id_in_header_or_path(tmp_path: 
     hashed = [
         route["route"]["hash_policy"]
         for route in routes(written(tmp_path, BridgeSettings()))
-        if "hash_policy" in route["route"]
+        if "hash_policy" in route.get("route", {})
     ]
     assert hashed
     header, path = hashed[0]
@@ -200,3 +202,26 @@ def test_the_commands_say_where_the_configuration_is_and_why_there_is_none(tmp_p
 def test_the_program_is_the_one_that_the_settings_name(tmp_path: Path) -> None:
     assert envoy_binary(EnvoySettings(binary=tmp_path / "envoy")) == tmp_path / "envoy"
     assert envoy_binary(EnvoySettings()).name == "envoy"
+
+
+@pytest.mark.requirement("R-WE1", "R-WE2")
+def test_aliases_have_the_time_of_what_they_mean(tmp_path: Path) -> None:
+    by_pattern = {
+        route["match"]["safe_regex"]["regex"]: route["route"]
+        for route in routes(written(tmp_path, BridgeSettings()))
+        if "safe_regex" in route["match"]
+    }
+    for alias, meant in ALIASES.items():
+        route = by_pattern[PathTemplate(alias).pattern]
+        assert route["cluster"] == "bridge"
+        assert route["timeout"] == by_pattern[PathTemplate(meant).pattern]["timeout"], alias
+    streams = {alias for alias in ALIASES if by_pattern[PathTemplate(alias).pattern]["timeout"] == "0s"}
+    assert streams == {"/face/stream/{id}", "/api/process-batch-stream"}
+
+
+@pytest.mark.requirement("R-BA2")
+def test_what_workers_talk_has_no_route(tmp_path: Path) -> None:
+    inside = [service for line in CONTRACT.lines for service in line.inside]
+    assert inside == ["vidence.job.v1.WorkerService"]
+    assert "WorkerService" not in json.dumps(written(tmp_path, BridgeSettings()))
+    assert not [rpc for rpc in CONTRACT.rpcs if rpc.service in inside]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from vidence_server.core.errors import DomainError, Reason
 from vidence_server.library.domain.documents import draft
 from vidence_server.library.domain.faces import Face, FaceModel, FaceTemplate
 from vidence_server.library.keeping import KeepPolicy
+from vidence_server.library.store import erasure
 from vidence_server.library.tables import FACES
 
 pytestmark = pytest.mark.requirement("R-LI6")
@@ -161,6 +164,28 @@ async def test_a_deleted_subject_leaves_no_template_in_any_file(tmp_path: Path) 
         assert (await opened.service.libraries.get(TENANT, "people")).face_count == 260
         await eventually(lambda: opened.told.count("subject.deleted") == 4)
         assert not any(b"s17" in event.encoded for event in opened.bus.log if event.type == "subject.deleted")
+
+
+async def test_a_deletion_that_a_reader_holds_up_is_finished_when_it_is_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasure, "_PATIENCE_S", 0.05)
+    async with open_library(tmp_path) as opened:
+        await made(opened, "people")
+        values = RANDOM.normal(size=128)
+        await enroll(opened, "anna", template(values))
+        data = (values / np.linalg.norm(values)).astype("<f4").tobytes()
+        with closing(sqlite3.connect(opened.path, isolation_level=None)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM faces").fetchone()
+            with pytest.raises(DomainError) as held_up:
+                await opened.service.faces.delete_subject(TENANT, "people", "anna")
+            assert held_up.value.reason is Reason.STORAGE_FAILED
+            assert traces(files_of(opened.path), data)
+        with pytest.raises(DomainError) as repeated:
+            await opened.service.faces.delete_subject(TENANT, "people", "anna")
+        assert repeated.value.reason is Reason.SUBJECT_NOT_FOUND
+        assert not traces(files_of(opened.path), data)
 
 
 async def test_a_deleted_subject_is_not_found_in_an_index_that_was_loaded(tmp_path: Path) -> None:

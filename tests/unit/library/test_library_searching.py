@@ -199,3 +199,17 @@ async def test_an_index_that_lags_behind_the_rows_catches_up(tmp_path: Path) -> 
         opened.service.journal.listen(took_place)
         await opened.service.documents.keep(TENANT, "books", draft("c", "red", {}), KeepPolicy())
         assert [hit.document_id for hit in await search(opened, SearchRequest("red"))] == ["b", "c"]
+
+
+async def test_hits_that_are_deleted_while_they_are_read_are_left_out(tmp_path: Path) -> None:
+    async with open_library(tmp_path) as opened:
+        await filled(opened)
+        request = SearchRequest(vector=Vector(MODEL, vectors()[0].tobytes()), k=COUNT)
+        before = [hit.document_id for hit in await search(opened, request)]
+        found = await opened.service.searching.find(TENANT, "books", request)
+        pages = opened.service.searching.pages(found)
+        hits = list(await anext(pages))
+        await opened.service.documents.delete(TENANT, "books", before[60], 0)
+        hits += [hit async for page in pages for hit in page]
+        assert [hit.document_id for hit in hits] == before[:60] + before[61:]
+        assert [hit.rank for hit in hits] == [*range(1, 61), *range(62, COUNT + 1)]

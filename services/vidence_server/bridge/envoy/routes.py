@@ -15,7 +15,8 @@ from vidence_server.bridge.envoy.filters import (
     no_transcoding,
 )
 from vidence_server.bridge.envoy.origins import origin_pattern
-from vidence_server.bridge.services import ServiceLine
+from vidence_server.bridge.path_template import PathTemplate
+from vidence_server.bridge.services import ALIASES, ServiceLine
 from vidence_server.bridge.settings import BridgeSettings
 
 Json = dict[str, Any]
@@ -49,6 +50,8 @@ def virtual_host(contract: Contract, settings: BridgeSettings) -> Json:
         *_to_bridge_by_form(),
         *_transcoded(contract, settings),
         *_native(contract, settings),
+        *_aliased(contract, settings),
+        _no_method(),
         _bridge({"prefix": "/"}, timeout=f"{settings.unary_timeout_s}s"),
     ]
     return {
@@ -104,6 +107,15 @@ def _transcoded(contract: Contract, settings: BridgeSettings) -> Iterator[Json]:
         }
 
 
+def _aliased(contract: Contract, settings: BridgeSettings) -> Iterator[Json]:
+    """Paths of older clients: the bridge knows what they mean, Envoy how long that may take."""
+    for alias, meant in ALIASES.items():
+        for rpc, binding in contract.bound():
+            if binding.template.same_as(PathTemplate(meant)):
+                match = {"safe_regex": {"regex": PathTemplate(alias).pattern}, "headers": [_verb(binding)]}
+                yield _bridge(match, timeout=_timeout(rpc, settings))
+
+
 def _native(contract: Contract, settings: BridgeSettings) -> Iterator[Json]:
     """GRPC and gRPC-Web: by service, and by method where the time of a call is limited."""
     for line in contract.lines:
@@ -116,6 +128,12 @@ def _native(contract: Contract, settings: BridgeSettings) -> Iterator[Json]:
         # Health and reflection of one process; where services are apart, ask each at its own address.
         for prefix in ("/grpc.health.v1.Health/", "/grpc.reflection."):
             yield _grpc_route(contract.lines[0], {"prefix": prefix}, _NEVER)
+
+
+def _no_method() -> Json:
+    """GRPC of whatever is not offered: Envoy makes UNIMPLEMENTED of it, also for gRPC-Web."""
+    matched = {"name": "content-type", "string_match": {"prefix": "application/grpc"}}
+    return {"match": {"prefix": "/", "headers": [matched]}, "direct_response": {"status": 404}}
 
 
 def _grpc_route(line: ServiceLine, match: Json, timeout: str) -> Json:

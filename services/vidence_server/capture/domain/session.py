@@ -58,12 +58,14 @@ class CaptureSession(SessionCore):
     def start(self, now: Moment) -> Effects:
         """Tells that it began."""
         self._step(now)
+        self._told_start = True
         self._tell(SessionStarted(self.summary()))
         return self._advised(at_once=True)
 
     def resume(self, restored: Restored, create_time: datetime, now: Moment) -> Effects:
         """Takes it up again after a restart: confirmed pictures stand, the rest begins anew."""
         self._step(now)
+        self._told_start = True
         self._machine.state = restored.state
         self._create_time = create_time
         self.captured = list(restored.captured)
@@ -102,9 +104,9 @@ class CaptureSession(SessionCore):
         return self._advised(at_once=self.state is not before or before is not State.SEARCHING)
 
     def tick(self, now: Moment) -> Effects:
-        """Lets time pass."""
+        """Lets time pass; that it began is told before anything else."""
         self._step(now)
-        if self.over:
+        if self.over or not self._told_start:
             return self._effects
         if now.time >= self._expire_time:
             self._fire(Trigger.EXPIRE)

@@ -74,6 +74,7 @@ class SessionCore:
         self._end_time: datetime | None = None
         self._failure: Failure | None = None
         self._last_frame_s = begin.s
+        self._told_start = False
         self._warned_no_frames = False
         self._gates = GateBook(rules.gates[plan.targets[0]])
         self._report: GateReport | None = None

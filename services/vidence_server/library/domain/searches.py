@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from vidence_server.library.domain.documents import Vector
 from vidence_server.library.search.filters import Filter
@@ -61,9 +62,8 @@ class ScorePart:
     contribution: float
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A document that was found."""
+class Hit(NamedTuple):
+    """A document that was found; a tuple, as thousands are made for one search."""
 
     rank: int
     document_id: str

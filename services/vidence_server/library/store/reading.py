@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from json import dumps
+from typing import Any, NamedTuple
 
 import numpy as np
-from sqlalchemy import ColumnElement, Row, Select, and_, func, literal_column, select, union_all
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Row,
+    Select,
+    and_,
+    any_,
+    func,
+    literal,
+    literal_column,
+    select,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from vidence_server.library.domain.documents import Document, Vector
 from vidence_server.library.search.filter_sql import condition
@@ -30,9 +44,8 @@ _CONTENT = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class HitRow:
-    """What a hit tells of its document."""
+class HitRow(NamedTuple):
+    """What a hit tells of its document; a tuple, as thousands are made for one search."""
 
     document_id: str
     version: int
@@ -118,7 +131,7 @@ async def first_numbers(transaction: Transaction, library_no: int, limit: int, w
 async def hits(
     transaction: Transaction, library_no: int, nos: Sequence[int], *, metadata: bool, text: bool
 ) -> dict[int, HitRow]:
-    """What hits tell, by row number; at most 500 of them."""
+    """What hits tell, by row number; without metadata and texts it is read from an index alone."""
     columns = DOCUMENTS.c
     nothing: ColumnElement[Any] = literal_column("NULL")
     statement = select(
@@ -127,8 +140,9 @@ async def hits(
         columns.version,
         columns.metadata if metadata else nothing.label("metadata"),
         columns.text if text else nothing.label("text"),
-    ).where(columns.library_no == library_no, columns.no.in_(nos))
-    return {row[0]: HitRow(*row[1:]) for row in await transaction.execute(statement)}
+    ).where(columns.library_no == library_no, _one_of(transaction, columns.no, nos))
+    rows = (await transaction.execute(statement)).all()
+    return {no: HitRow(name, version, fields, content) for no, name, version, fields, content in rows}
 
 
 async def vectors(
@@ -175,6 +189,14 @@ async def pending_count(transaction: Transaction, library_no: int, model_id: str
         DOCUMENTS.c.library_no == library_no, DOCUMENTS.c.next_model_id != model_id
     )
     return int((await transaction.execute(statement)).scalar_one())
+
+
+def _one_of(transaction: Transaction, number: ColumnElement[int], nos: Sequence[int]) -> ColumnElement[bool]:
+    """Whether a number is one of these: one value of the statement, which costs less than one for each."""
+    if transaction.dialect == "postgresql":
+        return number == any_(literal(list(nos), ARRAY(BigInteger)))
+    values = func.json_each(dumps(nos)).table_valued("value")
+    return number.in_(select(values.c.value))
 
 
 def _allowed(library_no: int, wanted: Filter | None) -> ColumnElement[bool]:

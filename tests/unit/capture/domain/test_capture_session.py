@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from fakes.capture_session import Rehearsal, captured, frame
+from fakes.capture_session import BEGIN, Rehearsal, captured, frame
 from vidence_server.capture.domain import events as ev
 from vidence_server.capture.domain.effects import Effects
+from vidence_server.capture.domain.plan import Moment
 from vidence_server.capture.domain.results import Check, CheckVerdict, Evidence, Verification
 from vidence_server.capture.domain.session import CaptureSession, Restored
 from vidence_server.capture.domain.states import Failure, Guard, State, Target, Trigger
@@ -395,3 +397,19 @@ def test_movement_of_something_else_counts_as_movement() -> None:
     seen = frame()
     assert seen.drift_px(frame(subjects=0)) == float("inf")
     assert seen.drift_px(frame(at=103.0)) == pytest.approx(3 * 2**0.5)
+
+
+@pytest.mark.requirement("R-CA1", "R-ST2")
+def test_nothing_is_told_before_the_start_while_the_session_is_being_written() -> None:
+    model = Rehearsal.of().session
+    session = CaptureSession(
+        "ses_2",
+        model.plan,
+        model.rules,
+        begin=Moment(0.0, BEGIN),
+        expire_time=BEGIN + timedelta(seconds=180),
+        choose=lambda _: 0,
+    )
+    later = Moment(5.0, BEGIN + timedelta(seconds=5))
+    assert not session.tick(later).events
+    assert isinstance(session.start(later).events[0], ev.SessionStarted)
