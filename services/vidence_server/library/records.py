@@ -31,6 +31,7 @@ from vidence_server.library.search.filters import Filter
 from vidence_server.library.search.index import IndexKind
 from vidence_server.library.search.lexical import LexicalIndex
 from vidence_server.library.store import libraries, reading
+from vidence_server.library.store.erasure import erase_deleted
 from vidence_server.library.store.libraries import Growth, Totals
 from vidence_server.runtime.service_logs import ServiceLogs
 from vidence_server.storage.database import Database, Transaction
@@ -139,7 +140,8 @@ class LibraryRecords:
         """Deletes a library with all that it holds; gives it as it was last.
 
         Raises:
-            DomainError: LIBRARY_NOT_FOUND.
+            DomainError: LIBRARY_NOT_FOUND; STORAGE_FAILED where readers held up the erasure of its templates:
+                to be repeated until LIBRARY_NOT_FOUND.
         """
 
         async def work(transaction: Transaction) -> Library:
@@ -156,7 +158,11 @@ class LibraryRecords:
             transaction.after_commit(lambda: self._indexes.forget(library.no))
             return library
 
-        return await self._database.run(work)
+        try:
+            return await self._database.run(work)
+        finally:
+            # Also where it is gone already: an earlier attempt may have been held up here.
+            await erase_deleted(self._database)
 
     async def totals(self, tenant: str) -> Totals:
         """All libraries together."""

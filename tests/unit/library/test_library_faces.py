@@ -228,3 +228,14 @@ async def test_fifty_thousand_faces_are_searched_exactly(tmp_path: Path) -> None
             scores = rows @ (probe / np.linalg.norm(probe))
             expected = [f"s{index}" for index in np.argsort(-scores, kind="stable")[:10]]
             assert await find(opened, template(probe), k=10) == expected
+
+
+async def test_a_deleted_library_leaves_no_template_in_any_file(tmp_path: Path) -> None:
+    async with open_library(tmp_path) as opened:
+        await made(opened, "people")
+        values = RANDOM.normal(size=128)
+        await enroll(opened, "anna", template(values))
+        data = (values / np.linalg.norm(values)).astype("<f4").tobytes()
+        assert traces(files_of(opened.path), data)
+        await opened.service.libraries.delete(TENANT, "people")
+        assert not traces(files_of(opened.path), data)
