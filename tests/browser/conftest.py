@@ -31,7 +31,7 @@ def door(suite: LiveSuite, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         opened.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while it is open its loop is the thread's: no other test could run one
 def browser() -> Iterator[Browser]:
     """Debian's Chromium, with a camera that shows a moving pattern."""
     executable = shutil.which("chromium")
