@@ -27,14 +27,19 @@ export class Feed {
   #watch: Watch<Event> | undefined;
   #fresh: Event[] = [];
   #drawing = 0;
+  /** Counts what was asked for: only the last answer is shown. */
+  #opening = 0;
 
   /** Watches what a selection asks for, from the newest events on. */
   async open(selection: Selection): Promise<void> {
     this.close();
     this.events.value = [];
     const filter = filterOf(selection);
+    const opening = ++this.#opening;
     // The page begins with what happened last, and goes on from exactly there.
     const listed = await service.listEvents({ filter, pageSize: 200 });
+    // Meanwhile something else may have been asked for.
+    if (opening !== this.#opening) return;
     this.events.value = listed.events;
     this.#follow(filter, listed.events[0]?.cursor ?? "");
   }
@@ -45,6 +50,7 @@ export class Feed {
   }
 
   close(): void {
+    this.#opening += 1;
     this.#watch?.close();
     cancelAnimationFrame(this.#drawing);
     this.#draw();
