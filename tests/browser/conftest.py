@@ -60,7 +60,7 @@ def page(browser: Browser, door: Door) -> Iterator[Page]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Reports what fails here without failing the run, until the pages are timed well on a loaded machine.
 
-    Two of them failed in one of two runs (a row's focus, a capture that took too long); the cause is not known.
+    Two of them failed in one run (a row's focus, a capture that took too long); the cause is not known.
     """
     here = Path(__file__).parent
     for item in items:
