@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from itertools import count
@@ -105,7 +106,9 @@ class PostgresProcess:
     def kill(self) -> None:
         """Ends the server, all its processes, as `kill -9` and the kernel do."""
         for child in _children(self.pid):
-            os.kill(child, signal.SIGKILL)
+            # The server ends its other processes as soon as it sees one of them die.
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
         self._end(signal.SIGKILL)
 
     def remove(self) -> None:

@@ -15,14 +15,15 @@ from uuid import uuid4
 
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import QueuePool
 
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.storage import postgresql, sqlite
 from vidence_server.storage.backend import Backend, Lease, PoolLimits, to_its_end
+from vidence_server.storage.connections import begun
 from vidence_server.storage.connector import PostgresAddress
-from vidence_server.storage.failures import ChangeConflictError, ConnectionLostError, domain_failures
+from vidence_server.storage.failures import ChangeConflictError
 from vidence_server.storage.sqlite import sqlite_url
 from vidence_server.storage.transaction import Transaction
 
@@ -164,7 +165,7 @@ class Database:
         async with AsyncExitStack() as stack:
             with self._counted_waiting():
                 await stack.enter_async_context(self._backend.turn(scope))
-                connection = await _begun(
+                connection = await begun(
                     engine, stack, lambda connection: self._backend.begin_writing(connection, scope)
                 )
             # Without a commit the connection rolls back when it is given back.
@@ -189,7 +190,7 @@ class Database:
         engine = self._opened()
         async with AsyncExitStack() as stack:
             with self._counted_waiting():
-                connection = await _begun(engine, stack, self._backend.begin_reading)
+                connection = await begun(engine, stack, self._backend.begin_reading)
             yield Transaction(connection, self._backend)
 
     async def run(
@@ -282,37 +283,6 @@ class Database:
             yield
         finally:
             self._waiting -= 1
-
-
-async def _begun(
-    engine: AsyncEngine, stack: AsyncExitStack, begin: Callable[[AsyncConnection], Awaitable[None]]
-) -> AsyncConnection:
-    """A connection on which a transaction has begun; given back by the stack, which rolls back.
-
-    A connection of the pool may have been lost while nobody used it. Nothing is done yet, so a second one is
-    tried at once; the pool then makes all connections anew.
-    """
-    for again in (True, False):
-        try:
-            async with AsyncExitStack() as trying:
-                # Half a beginning would be forgotten by the pool and keep the file locked.
-                connection: AsyncConnection = await to_its_end(_begin_on(engine, trying, begin))
-                stack.push_async_exit(trying.pop_all())
-        except ConnectionLostError:
-            if not again:
-                raise
-        else:
-            return connection
-    raise AssertionError("unreachable")
-
-
-async def _begin_on(
-    engine: AsyncEngine, stack: AsyncExitStack, begin: Callable[[AsyncConnection], Awaitable[None]]
-) -> AsyncConnection:
-    with domain_failures():
-        connection = await stack.enter_async_context(engine.connect())
-        await begin(connection)
-    return connection
 
 
 def _parsed(url: URL | str) -> URL:
