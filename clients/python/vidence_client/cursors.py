@@ -19,3 +19,15 @@ def is_after(one: str, other: str) -> bool:
     return (
         first.groups() > second.groups()
     )  # digits of fixed width: the texts stand in the order of the places
+
+
+def is_of_one_history(one: str, other: str) -> bool:
+    """Tells whether two cursors are of the same epoch of the same log: nothing was lost in between.
+
+    Raises:
+        ValueError: One is no cursor.
+    """
+    first, second = _CURSOR.fullmatch(one), _CURSOR.fullmatch(other)
+    if first is None or second is None:
+        raise ValueError("these are not two cursors")
+    return first.groups()[:2] == second.groups()[:2]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from vidence.event.v1 import (
 )
 from vidence.stream.v1 import stream_control_pb2
 from vidence_client.channel import DEFAULT_TIMEOUT_S, Channel
+from vidence_client.event_session import DEFAULT_CREDIT, EventSession
 from vidence_client.publishing import Publisher
 from vidence_client.selection import Selection, WatchStart
 from vidence_client.stream import StreamCall
@@ -130,6 +132,38 @@ class EventsClient:
 
         return Watch(
             begin, _events_of, self._channel, after=start.after, on_gap=on_gap, on_reconnect=on_reconnect
+        )
+
+    def open_session(
+        self,
+        selection: Selection | None = None,
+        *,
+        credit: int = DEFAULT_CREDIT,
+        start: WatchStart | None = None,
+        on_gap: GapListener | None = None,
+        on_reconnect: ReconnectListener | None = None,
+    ) -> EventSession:
+        """Subscribes so that the server never sends more than was asked for; see `EventSession`.
+
+        Args:
+            selection: Which events; None: all.
+            credit: Events that may be unacknowledged, 1–1,000,000.
+            start: Where to start; None: with what comes from now on.
+            on_gap: As for `subscribe`.
+            on_reconnect: Likewise.
+
+        Raises:
+            ValueError: The credit is out of its range.
+        """
+        start = replace(start or WatchStart(), skip_expired=on_gap is not None)
+        return EventSession(
+            self._stub.OpenSession,
+            self._channel,
+            wanted=selection or Selection(),
+            start=start,
+            credit=credit,
+            on_gap=on_gap,
+            on_reconnect=on_reconnect,
         )
 
     async def list(

@@ -9,15 +9,38 @@ from typing import Any
 from vidence.event.v1 import event_pb2, event_service_pb2, event_statistics_pb2
 from vidence.stream.v1 import stream_control_pb2
 from vidence_client.channel import DEFAULT_TIMEOUT_S
+from vidence_client.event_session import DEFAULT_CREDIT
+from vidence_client.event_session import EventSession as AsyncEventSession
 from vidence_client.events import EventsClient as AsyncEventsClient
 from vidence_client.publishing import Publisher
-from vidence_client.selection import Selection
+from vidence_client.selection import Selection, WatchStart
 from vidence_client.sync.loop_thread import LoopThread
 from vidence_client.sync.stream import Watch, next_of
 from vidence_client.watch_shape import GapListener, ReconnectListener
 
 EventWatch = Watch[event_service_pb2.SubscribeResponse, event_pb2.Event]
 StatisticsWatch = Watch[event_service_pb2.WatchStatisticsResponse, event_service_pb2.StatisticsEvent]
+
+
+class EventSession(Watch[event_service_pb2.OpenSessionResponse, event_pb2.Event]):
+    """A watch with credit, for plain code; see `vidence_client.event_session.EventSession`."""
+
+    def __init__(self, session: AsyncEventSession, thread: LoopThread) -> None:
+        super().__init__(session, thread)
+        self._session = session
+
+    @property
+    def unacknowledged(self) -> int:
+        """Events that arrived and were not acknowledged."""
+        return self._session.unacknowledged
+
+    def acknowledge(self) -> None:
+        """Says that every event handed over so far is processed, and lets as many new ones come."""
+        self._thread.run(self._session.acknowledge())
+
+    def ping(self) -> float:
+        """Asks whether the server is there, s; another thread must be reading the events meanwhile."""
+        return self._thread.run(self._session.ping())
 
 
 class EventsClient:
@@ -76,6 +99,21 @@ class EventsClient:
             heartbeat_period_s=heartbeat_period_s,
         )
         return Watch(watch, self._thread)
+
+    def open_session(
+        self,
+        selection: Selection | None = None,
+        *,
+        credit: int = DEFAULT_CREDIT,
+        start: WatchStart | None = None,
+        on_gap: GapListener | None = None,
+        on_reconnect: ReconnectListener | None = None,
+    ) -> EventSession:
+        """Subscribes so that the server never sends more than was asked for."""
+        session = self._client.open_session(
+            selection, credit=credit, start=start, on_gap=on_gap, on_reconnect=on_reconnect
+        )
+        return EventSession(session, self._thread)
 
     def list(
         self,
