@@ -11,6 +11,7 @@ from pathlib import Path
 import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
+from google.rpc import status_pb2
 from sqlalchemy import text
 
 from eventually import eventually
@@ -45,6 +46,15 @@ def read_as(item: worker_service_pb2.LeasedItem, words: str) -> worker_service_p
         lease=item.lease,
         duration=Duration(seconds=1),
         result=job_pb2.JobResult(document=document(words)),
+    )
+
+
+def failed(item: worker_service_pb2.LeasedItem) -> worker_service_pb2.CompleteItemRequest:
+    return worker_service_pb2.CompleteItemRequest(
+        worker_id=ME.worker_id,
+        lease=item.lease,
+        duration=Duration(seconds=1),
+        error=status_pb2.Status(code=grpc.StatusCode.UNAVAILABLE.value[0], message="away"),
     )
 
 
@@ -214,13 +224,14 @@ async def test_a_job_is_submitted_once_watched_and_found(tmp_path: Path) -> None
 
 @pytest.mark.requirement("R-BA5")
 async def test_a_job_is_cancelled_and_a_dead_one_requeued(tmp_path: Path) -> None:
-    async with batch_server(tmp_path, workers=0, max_attempts=1, lease_s=0.2) as server:
+    async with batch_server(tmp_path, workers=0, max_attempts=1) as server:
         job = (await server.jobs.SubmitJob(reading("one"))).job
         cancelled = (await server.jobs.CancelJob(jobs.CancelJobRequest(job_id=job.job_id))).job
         assert cancelled.state == job_pb2.JOB_STATE_CANCELLED
         dead = (await server.jobs.SubmitJob(reading("two"))).job
         (item,) = await leased(server)
         assert item.lease.item_id == dead.job_id
+        await server.desk.CompleteItem(failed(item))
         first = [m async for m in server.jobs.WatchJob(jobs.WatchJobRequest(job_id=dead.job_id))]
         assert first[-1].control.HasField("disconnected")
         await server.jobs.RequeueDeadLetters(jobs.RequeueDeadLettersRequest(item_ids=[dead.job_id]))
@@ -228,6 +239,17 @@ async def test_a_job_is_cancelled_and_a_dead_one_requeued(tmp_path: Path) -> Non
         await server.desk.CompleteItem(read_as(item, "two"))
         done = (await server.jobs.GetJob(jobs.GetJobRequest(job_id=dead.job_id))).job
         assert (done.state, done.run) == (job_pb2.JOB_STATE_SUCCEEDED, 2)
+
+
+@pytest.mark.requirement("R-BA5")
+async def test_a_job_whose_last_worker_vanished_is_a_dead_letter(tmp_path: Path) -> None:
+    async with batch_server(tmp_path, workers=0, max_attempts=1, lease_s=0.2) as server:
+        job = (await server.jobs.SubmitJob(reading("one"))).job
+        await leased(server)
+        seen = [m async for m in server.jobs.WatchJob(jobs.WatchJobRequest(job_id=job.job_id))]
+        assert seen[-1].control.HasField("disconnected")
+        found = (await server.jobs.GetJob(jobs.GetJobRequest(job_id=job.job_id))).job
+        assert found.state == job_pb2.JOB_STATE_FAILED
 
 
 @pytest.mark.requirement("R-BA5")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
+from fakes.runtime import captured_logs
 from vidence_client.sync import LoopThread
 from vidence_server.core.clock import SystemClock
 from vidence_server.core.ids import IdFactory
@@ -14,10 +14,9 @@ from vidence_server.face import app
 from vidence_server.face.service import FaceService
 from vidence_server.face.settings import FaceSettings
 from vidence_server.inference.engine import Engine, EngineSettings
-from vidence_server.runtime.logs import configure_logs
 from vidence_server.runtime.metrics import Metrics
 from vidence_server.runtime.server import RpcServer
-from vidence_server.runtime.settings import LogSettings, ServerSettings
+from vidence_server.runtime.settings import ServerSettings
 from vidence_server.suite.models import load_sessions
 from vidence_server.suite_settings import InferenceSettings
 from vidence_server.vision.faces.analyser import FaceAnalyser
@@ -50,9 +49,6 @@ def face_server(settings: FaceSettings | None = None) -> Iterator[str]:
     thread = LoopThread()
     stack = AsyncExitStack()
 
-    # What the server logs must not stand among what commands print.
-    configure_logs(LogSettings(level="warning"), io.StringIO())
-
     async def start() -> str:
         models = await stack.enter_async_context(open_face_models(settings))
         clock = SystemClock()
@@ -67,8 +63,9 @@ def face_server(settings: FaceSettings | None = None) -> Iterator[str]:
         await server.mark_ready(name)
         return server.address
 
-    try:
-        yield thread.run(start())
-    finally:
-        thread.run(stack.aclose())
-        thread.close()
+    with captured_logs("warning"):  # what the server logs must not stand among what commands print
+        try:
+            yield thread.run(start())
+        finally:
+            thread.run(stack.aclose())
+            thread.close()
