@@ -6,11 +6,14 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from browser_page import WEB, watch_for_errors
 from e2e.bridge_door import Door
 from e2e_suite import LiveSuite, start_suite, stop_suite
+from eventually import PATIENCE_S
+
+expect.set_options(timeout=1000 * PATIENCE_S)  # for what must happen, as everywhere else
 
 
 @pytest.fixture(scope="session")

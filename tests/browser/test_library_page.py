@@ -70,13 +70,15 @@ def test_the_list_changes_when_documents_arrive(
     page: Page, stub: pb_grpc.LibraryServiceStub, library: str
 ) -> None:
     keep(stub, library, "a", "a passport", 1999)
+    keep(stub, library, "c", "a visa", 1999)
     show(page, library)
     page.get_by_role("searchbox", name="Search").fill("passport")
-    found(page, "a")
+    found(page, "a")  # the answer to what was typed, not to the empty search before
+    expect(page.get_by_role("alert")).to_have_count(0)  # by the stream, not by one call
     keep(stub, library, "b", "passport passport", 2005)
     expect(page.locator(".hit")).to_have_count(2, timeout=SLOW_MS)
     expect(page.locator(".hit.fresh strong")).to_have_text("b")
-    expect(page.locator(".held")).to_have_text("2 documents")
+    expect(page.locator(".held")).to_have_text("3 documents")
 
 
 @pytest.mark.requirement("R-WE3")
