@@ -14,11 +14,16 @@ from benchmarks.ocr.contest import Entry
 from benchmarks.processes import PEERS, EngineProcess, Peer, engine_process
 from benchmarks.real_data import ROOT
 
-DIRECT = "vidence, called directly"
-STREAMED = "vidence, gRPC + streaming"
+DIRECT = "vidence accurate"
+STREAMED = "vidence accurate, gRPC + streaming"
+BALANCED = "vidence balanced"
 REFERENCE = "rapidocr"
+SMALL_PEER = "faster-paddle small"
+OTHER_PROFILES = ("fast", "balanced", "balanced-int8")
+"""Each in a process of its own, called directly, beside `accurate`."""
 
 _OWN_PATH = {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
+_ONE_PROCESS = "one process, two calls in flight"
 _OWN = (sys.executable, "-m", "benchmarks.ocr.vidence_process")
 
 
@@ -34,9 +39,16 @@ async def open_entries(peers: Sequence[Peer], log: Path) -> AsyncIterator[list[E
         entries = [await _peer(stack, peer, log) for peer in peers]
         own = await stack.enter_async_context(engine_process(DIRECT, _OWN, log=log, environ=_OWN_PATH))
         address = await stack.enter_async_context(_server(log))
-        command = (*_OWN, "--server", address)
-        rpc = await stack.enter_async_context(engine_process(STREAMED, command, log=log, environ=_OWN_PATH))
-        entries.append(_ours(own, "one process, two calls in flight"))
+        rpc = await stack.enter_async_context(
+            engine_process(STREAMED, (*_OWN, "--server", address), log=log, environ=_OWN_PATH)
+        )
+        for profile in OTHER_PROFILES:
+            command = (*_OWN, "--profile", profile)
+            other = await stack.enter_async_context(
+                engine_process(f"vidence {profile}", command, log=log, environ=_OWN_PATH)
+            )
+            entries.append(_ours(other, _ONE_PROCESS))
+        entries.append(_ours(own, _ONE_PROCESS))
         entries.append(_ours(rpc, "one server, two streams"))
         yield entries
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,16 +14,17 @@ from benchmarks.ocr.entries import open_entries, runnable
 from benchmarks.ocr.pictures import Picture, pictures
 from benchmarks.ocr.standing import as_json, facts, floors, own_pipeline, standings, standings_table
 from benchmarks.real_data import ROOT, absence, real_data
-from benchmarks.report import bullets
+from benchmarks.report import bullets, floor_block, publish
+from benchmarks.scratch import scratch
 
 RESULTS = ROOT / "benchmarks" / "results"
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench-ocr", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5, help="how often everybody reads everything")
+    parser.add_argument("--rounds", type=int, default=3, help="how often everybody reads everything")
     parser.add_argument("--pages", type=int, default=3, help="rendered pages")
-    parser.add_argument("--receipts", type=int, default=4, help="real receipts, where there are some")
+    parser.add_argument("--receipts", type=int, default=6, help="real receipts, where there are some")
     parser.add_argument("--limit", type=int, default=0, help="at most so many pictures of each kind: a trial")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the results")
     return parser.parse_args()
@@ -66,43 +65,30 @@ def _publish(
         "rounds": str(options.rounds),
     }
     modes = {row.name: f"{row.version}; two at once: {row.pair_mode}" for row in rows}
-    text = "\n\n".join(
-        [
-            standings_table(rows),
-            "\n".join(map(str, wanted)).join(("```\n", "\n```")),
-            bullets(facts(own, rows)),
-            bullets(setting | modes | machine),
-            *missing,
-        ]
-    )
-    options.results.mkdir(parents=True, exist_ok=True)
+    parts = [
+        standings_table(rows),
+        floor_block(wanted),
+        bullets(facts(own, rows)),
+        bullets(setting | modes | machine),
+        *missing,
+    ]
     figures = as_json(rows, own) | {
         "rounds": {
             entry.name: {"single_s": result.single_s, "pair_s": result.pair_s}
             for entry, result in zip(entries, measured, strict=True)
         },
-        "floors": {floor.name: {"value": floor.value, "reached": floor.reached} for floor in wanted},
         "setting": setting,
         "machine": machine,
         "missing": list(missing),
     }
-    (options.results / "ocr.json").write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n")
-    (options.results / "ocr.md").write_text(text + "\n")
-    print(f"\n{text}\n\nWritten to {options.results}/ocr.md and ocr.json")
-    return all(floor.reached for floor in wanted)
+    return publish(options.results, "ocr", parts, figures, wanted)
 
 
 def main() -> int:
     """Measures, writes the results, and fails where a floor is not reached."""
     options = _arguments()
-    with tempfile.TemporaryDirectory(prefix="vidence-bench-") as folder:
-        log = Path(folder) / "engines.log"
-        log.touch()
-        try:
-            reached = asyncio.run(_measure(options, Path(folder), log))
-        except BaseException:
-            print(log.read_text(errors="replace")[-4000:], file=sys.stderr)
-            raise
+    with scratch("engines.log") as (folder, log):
+        reached = asyncio.run(_measure(options, folder, log))
     return 0 if reached else 1
 
 

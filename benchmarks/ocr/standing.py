@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from math import isfinite
 from statistics import median
 
 from benchmarks.ocr.contest import Entry, Measured
-from benchmarks.ocr.entries import DIRECT, REFERENCE, STREAMED
+from benchmarks.ocr.entries import BALANCED, DIRECT, REFERENCE, SMALL_PEER, STREAMED
 from benchmarks.ocr.pictures import Picture
 from benchmarks.report import Floor, table
 
@@ -31,6 +32,9 @@ class Standing:
     word_f1: float
     by_kind: Mapping[str, tuple[float, float]]
     """Character error rate and word F1 by kind of picture."""
+    first_line_share: float = float("nan")
+    """From the call to the first line, as a share of the whole reading: mean; NaN where the engine tells only
+    whole pictures."""
 
 
 def standings(
@@ -60,6 +64,7 @@ def standings(
                 whole.character_error_rate,
                 whole.word_f1,
                 {kind: (found.character_error_rate, found.word_f1) for kind, found in by_kind.items()},
+                result.extra.get("first_line_share", float("nan")) / len(pictures) / len(single),
             )
         )
     return rows
@@ -138,8 +143,23 @@ def floors(rows: Sequence[Standing], own: Inside) -> list[Floor]:
             0.0,
             at_most=True,
         ),
+        *_profile_floors(by_name),
         Floor("overhead of gRPC + streaming", own.overhead, 0.10, at_most=True),
         Floor("gRPC reads the same text", float(own.same_text), 1.0),
+    ]
+
+
+def _profile_floors(rows: Mapping[str, Standing]) -> list[Floor]:
+    """What `balanced` owes beside the peer with the same models, and how soon a reader sees something."""
+    ours, peer = rows.get(BALANCED), rows.get(SMALL_PEER)
+    speed = peer.pair_s / ours.pair_s if ours and peer else float("nan")
+    errors = ours.character_error_rate / peer.character_error_rate if ours and peer else float("nan")
+    shares = [rows[name].first_line_share if name in rows else float("nan") for name in (BALANCED, STREAMED)]
+    return [
+        Floor(f"speed of {BALANCED} / {SMALL_PEER}, two at once", speed, 3.0),
+        Floor(f"character error rate of {BALANCED} / {SMALL_PEER}'s", errors, 1.25, at_most=True),
+        Floor(f"first field / whole reading, {BALANCED}", shares[0], 0.4, at_most=True),
+        Floor("first field / whole reading, over gRPC", shares[1], 0.4, at_most=True),
     ]
 
 
@@ -148,7 +168,7 @@ def standings_table(rows: Sequence[Standing]) -> str:
     kinds = list(rows[0].by_kind)
     head = [
         "engine",
-        *("ms, one at a time", "speed", "ms, two at once", "speed", "CER", "word F1"),
+        *("ms, one at a time", "speed", "ms, two at once", "speed", "CER", "word F1", "first field"),
         *(f"{figure}, {kind}s" for kind in kinds for figure in ("CER", "word F1")),
     ]
     return table(
@@ -162,6 +182,7 @@ def standings_table(rows: Sequence[Standing]) -> str:
                 f"{row.pair_ratio:.2f}",
                 f"{row.character_error_rate:.4f}",
                 f"{row.word_f1:.3f}",
+                f"{row.first_line_share:.0%}" if isfinite(row.first_line_share) else "–",
                 *(text for cer, f1 in row.by_kind.values() for text in (f"{cer:.4f}", f"{f1:.3f}")),
             ]
             for row in rows

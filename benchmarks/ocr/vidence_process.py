@@ -22,6 +22,8 @@ import uvloop
 from benchmarks.ours import Pipeline, open_pipeline
 from vidence.type.v1 import geometry_pb2
 from vidence_client import Client, RetryPolicy
+from vidence_server.extraction.profiles import ACCURATE, PROFILES
+from vidence_server.extraction.settings import ExtractionSettings
 from vidence_server.vision.geometry import Quad
 
 Answer = dict[str, Any]
@@ -39,12 +41,14 @@ def direct(pipeline: Pipeline) -> Read:
 
     async def read(content: bytes) -> Answer:
         sessions, calls = pipeline.session_seconds(), pipeline.call_seconds()
-        document = await pipeline.read(content, "text")
+        complete = await pipeline.complete(content, "text")
+        document, latency = complete.document, complete.latency
         # meaningful only while one picture is in flight
         extra = {
             "session_seconds": pipeline.session_seconds() - sessions,
             "call_seconds": pipeline.call_seconds() - calls,
             "workers": pipeline.engine.workers,
+            "first_line_share": (latency.first_field_s or latency.total_s) / latency.total_s,
         }
         lines = [_line(field.value, field.quad) for field in document.fields if field.quad]
         return {"lines": lines, "extra": extra}
@@ -66,7 +70,8 @@ def streamed(client: Client) -> Read:
                 first = first or time.perf_counter() - start
                 field = message.extraction_field.field
                 lines.append(_line(field.value, field.box))
-        return {"lines": lines, "extra": {"first_line_seconds": first}}
+        share = first / (time.perf_counter() - start)
+        return {"lines": lines, "extra": {"first_line_seconds": first, "first_line_share": share}}
 
     return read
 
@@ -89,10 +94,11 @@ async def _answer(number: int, path: Path, read: Read, answers: TextIO) -> None:
     print(json.dumps({"id": number, **answer, "seconds": time.perf_counter() - start}), file=answers)
 
 
-async def _run(server: str, answers: TextIO) -> None:
-    name = f"vidence {version('vidence')}"
+async def _run(server: str, profile: str, answers: TextIO) -> None:
+    name = f"vidence {version('vidence')} {profile}"
     if not server:
-        async with open_pipeline() as pipeline:
+        settings = ExtractionSettings(profiles=(profile,), profile=profile)
+        async with open_pipeline(settings) as pipeline:
             await _serve(name, direct(pipeline), answers)
         return
     # the server may still be starting
@@ -105,9 +111,11 @@ def main() -> None:
     """Answers until stdin closes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--server", default="", help="host:port or unix:PATH")
+    parser.add_argument("--profile", choices=PROFILES, default=ACCURATE.name, help="without --server")
+    options = parser.parse_args()
     with os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1) as answers:
         os.dup2(2, 1)
-        uvloop.run(_run(parser.parse_args().server, answers))
+        uvloop.run(_run(options.server, options.profile, answers))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -17,6 +17,8 @@ from vidence_server.core.ids import IdFactory
 from vidence_server.extraction import convert
 from vidence_server.extraction.catalogues import CardCatalogues
 from vidence_server.extraction.domain.provenance import Maker
+from vidence_server.extraction.filing import DocumentFiling, Libraries
+from vidence_server.extraction.profiles import OFFERED, PROFILES, ProfileReader, ProfileReaders, models_of
 from vidence_server.extraction.recording import NoRecorder, RunRecorder
 from vidence_server.extraction.service import ExtractionService
 from vidence_server.extraction.servicer import SERVICE_NAME, ExtractionServicer
@@ -33,8 +35,8 @@ from vidence_server.vision.ocr.profile import ReadingProfile
 from vidence_server.vision.ocr.reader import TextReader
 from vidence_server.vision.ocr.recogniser import Vocabulary
 
-MODELS = (ReadingProfile().detector_model, ReadingProfile().recogniser_model)
-"""Registry names of the models that the service runs."""
+MODELS = models_of(OFFERED)
+"""Registry names of the models that the service runs with its default settings."""
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -103,21 +105,41 @@ def build_service(
     """
     # The engine's workers are the threads that compute; OpenCV's own would fight with them for the cores.
     cv2.setNumThreads(1)
-    profile = ReadingProfile(detector_area_px=settings.detector_area_px)
-    vocabulary = Vocabulary.from_metadata(sessions[profile.recogniser_model].metadata)
     limits = ImageLimits(
         max_bytes=settings.max_image_bytes, max_pixels=settings.max_image_pixels, pdf_dpi=settings.pdf_dpi
     )
     return ExtractionService(
         engine=engine,
         decoder=ImageDecoder(limits),
-        reader=TextReader(engine, profile, vocabulary),
+        profiles=_readers(settings, engine, sessions),
         recorder=recorder or NoRecorder(),
         catalogues=CardCatalogues(settings.card_catalogues, settings.card_catalogue),
-        maker=_maker(settings, profile, sessions),
         clock=clock,
         ids=ids,
     )
+
+
+def models(settings: ExtractionSettings) -> tuple[str, ...]:
+    """Registry names of the models that the service runs; raises `DomainError` for an unknown profile."""
+    return models_of(settings.profiles)
+
+
+def _readers(
+    settings: ExtractionSettings, engine: Engine, sessions: Mapping[str, ModelSession]
+) -> ProfileReaders:
+    models_of(settings.profiles)  # refuses names that are no profile's
+    readers = {}
+    for name in settings.profiles:
+        profile = replace(PROFILES[name], detector_area_px=settings.detector_area_px)
+        draft = sessions[profile.draft_model].metadata if profile.draft_model else None
+        reader = TextReader(
+            engine,
+            profile,
+            Vocabulary.from_metadata(sessions[profile.recogniser_model].metadata),
+            Vocabulary.from_metadata(draft) if draft is not None else None,
+        )
+        readers[name] = ProfileReader(reader, _maker(settings, profile, sessions))
+    return ProfileReaders(readers, settings.profile)
 
 
 def _maker(
@@ -127,13 +149,22 @@ def _maker(
     values = {f"reading.{name}": str(value) for name, value in asdict(profile).items()}
     values["max_image_pixels"] = str(settings.max_image_pixels)
     values["pdf_dpi"] = str(settings.pdf_dpi)
-    models = {name: sessions[name].sha256 for name in MODELS if name in sessions}
+    models = {name: sessions[name].sha256 for name in models_of([profile.name])}
     return Maker(version=version("vidence"), models=models, configuration=values)
 
 
-def register(server: RpcServer, service: ExtractionService, clock: Clock) -> str:
-    """Offers the service on a server; gives its full name, for `RpcServer.mark_ready`."""
-    servicer = ExtractionServicer(service, server.result_streams, clock)
+def register(
+    server: RpcServer, service: ExtractionService, clock: Clock, libraries: Libraries | None = None
+) -> str:
+    """Offers the service on a server; gives its full name, for `RpcServer.mark_ready`.
+
+    Args:
+        server: Where.
+        service: What reads.
+        clock: The service's time.
+        libraries: Where documents go that are to be found again; None: nowhere.
+    """
+    servicer = ExtractionServicer(service, server.result_streams, clock, DocumentFiling(libraries))
     server.register(
         SERVICE_NAME,
         lambda grpc_server: pb_grpc.add_ExtractionServiceServicer_to_server(servicer, grpc_server),

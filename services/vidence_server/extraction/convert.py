@@ -40,6 +40,7 @@ _SOURCES = {
     FieldSource.VISUAL: document_pb2.FIELD_SOURCE_VISUAL,
     FieldSource.MRZ: document_pb2.FIELD_SOURCE_MRZ,
     FieldSource.BARCODE: document_pb2.FIELD_SOURCE_BARCODE,
+    FieldSource.TEXT_LAYER: document_pb2.FIELD_SOURCE_TEXT_LAYER,
 }
 _VERDICTS = {
     Verdict.VALID: document_pb2.VALIDATION_VERDICT_VALID,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from vidence_server.core.clock import Clock
@@ -16,13 +16,15 @@ from vidence_server.extraction.domain.events import (
     DocumentTypeDetected,
     ExtractionComplete,
     ExtractionEvent,
-    ExtractionProgress,
     ExtractionStart,
     FieldRead,
     Stage,
 )
-from vidence_server.extraction.domain.provenance import Maker, Source, provenance_record
+from vidence_server.extraction.domain.provenance import Source, provenance_record
 from vidence_server.extraction.domain.runs import StartedRun
+from vidence_server.extraction.looking import PageLooker
+from vidence_server.extraction.page_reading import PageReading
+from vidence_server.extraction.profiles import ProfileReaders
 from vidence_server.extraction.recording import RunRecorder, RunRecording
 from vidence_server.extraction.stopwatch import Stopwatch
 from vidence_server.extraction.types.detect import TypeDetector
@@ -34,10 +36,7 @@ from vidence_server.inference.engine import Engine, Priority
 from vidence_server.vision.barcodes import Barcode, read_barcodes
 from vidence_server.vision.decode import ImageDecoder
 from vidence_server.vision.image import Image
-from vidence_server.vision.ocr.lines import PageLines
-from vidence_server.vision.ocr.profile import DetectorSize
-from vidence_server.vision.ocr.reader import TextReader
-from vidence_server.vision.text import TextLine, TextRegion
+from vidence_server.vision.pages.straight import Page
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +56,8 @@ class ExtractionRequest:
     """Whether the reading ends with its provenance record."""
     catalogue: str = ""
     """Name of the card catalogue for decklists; empty: the service's default."""
+    profile: str = ""
+    """Name of the reading profile; empty: the service's default."""
 
 
 class ExtractionService:
@@ -67,19 +68,17 @@ class ExtractionService:
         *,
         engine: Engine,
         decoder: ImageDecoder,
-        reader: TextReader,
+        profiles: ProfileReaders,
         recorder: RunRecorder,
         catalogues: CardCatalogues,
-        maker: Maker,
         clock: Clock,
         ids: IdFactory,
     ) -> None:
         self._engine = engine
         self._decoder = decoder
-        self._reader = reader
+        self._profiles = profiles
         self._recorder = recorder
         self._catalogues = catalogues
-        self._maker = maker
         self._clock = clock
         self._ids = ids
 
@@ -94,12 +93,13 @@ class ExtractionService:
             The events in the order that `domain.events` states.
 
         Raises:
-            DomainError: DOCUMENT_TYPE_UNKNOWN, CATALOGUE_UNKNOWN, the IMAGE_… and PDF_… reasons, QUEUE_FULL,
-                DEADLINE_EXCEEDED.
+            DomainError: DOCUMENT_TYPE_UNKNOWN, CATALOGUE_UNKNOWN, PROFILE_UNKNOWN, the IMAGE_… and
+                PDF_… reasons, QUEUE_FULL, DEADLINE_EXCEEDED.
         """
         stopwatch = Stopwatch(self._clock)
         known = document_type(request.document_type) if request.document_type else None
         self._catalogues.check(request.catalogue)
+        self._profiles.get(request.profile)
         image = await self._decode(request, stopwatch)
         start = ExtractionStart(
             extraction_id=self._ids.new("ext"),
@@ -128,9 +128,10 @@ class ExtractionService:
         self, request: ExtractionRequest, image: Image, stopwatch: Stopwatch, known: DocumentType | None
     ) -> AsyncGenerator[ExtractionEvent, None]:
         """Reads a picture of a known type, or finds the type out; small print is then looked at again."""
-        found = known
+        found, page = known, Page.of(image)
         if found is None:
-            async with self._looking(request, image, stopwatch, None) as reading:
+            async with self._looking(request, page, stopwatch, None) as reading:
+                page = reading.page
                 guess = await self._detect_type(request, reading)
                 found = document_type(guess.key)
                 yield DocumentTypeDetected(guess, found.planned_fields)
@@ -142,30 +143,36 @@ class ExtractionService:
         else:
             guess = DocumentTypeGuess(found.key, 1.0)
         async with (
-            self._looking(request, image, stopwatch, found.detector_size) as reading,
+            self._looking(request, page, stopwatch, found) as reading,
             aclosing(self._read(request, reading, guess, found)) as events,
         ):
             async for event in events:
                 yield event
 
-    async def _detect_type(self, request: ExtractionRequest, reading: _Reading) -> DocumentTypeGuess:
+    async def _detect_type(self, request: ExtractionRequest, reading: PageReading) -> DocumentTypeGuess:
         """From the lines; where they tell nothing, from a barcode."""
         guess = await reading.detect_type()
         if guess.key == TEXT.key:
-            guess = reading.by_barcodes(await self._barcodes(request, reading.image, tilted=False)) or guess
+            barcodes = await self._barcodes(request, reading.page, tilted=False)
+            guess = await reading.by_barcodes(barcodes) or guess
         return guess
 
     @asynccontextmanager
     async def _looking(
-        self, request: ExtractionRequest, image: Image, stopwatch: Stopwatch, size: DetectorSize | None
-    ) -> AsyncIterator[_Reading]:
-        with stopwatch.step(Stage.DETECT):
-            regions = await self._reader.detect(
-                image, size=size, priority=request.priority, deadline=request.deadline
-            )
-        lines = self._reader.lines(image, regions, priority=request.priority, deadline=request.deadline)
-        async with lines:
-            yield _Reading(lines, image, regions, stopwatch)
+        self, request: ExtractionRequest, page: Page, stopwatch: Stopwatch, found: DocumentType | None
+    ) -> AsyncIterator[PageReading]:
+        """Looks at a page of a type, or of one that is to be found out."""
+        looker = PageLooker(
+            self._engine,
+            self._profiles.get(request.profile).reader,
+            stopwatch,
+            priority=request.priority,
+            deadline=request.deadline,
+        )
+        size = found.detector_size if found is not None else None
+        order_of = (found or TypeDetector()).reading_order
+        async with looker.look(page, size, order_of) as look:
+            yield PageReading(look, stopwatch)
 
     async def _decode(self, request: ExtractionRequest, stopwatch: Stopwatch) -> Image:
         with stopwatch.step(Stage.DECODE):
@@ -177,17 +184,17 @@ class ExtractionService:
             )
 
     async def _read(
-        self, request: ExtractionRequest, reading: _Reading, guess: DocumentTypeGuess, found: DocumentType
+        self, request: ExtractionRequest, reading: PageReading, guess: DocumentTypeGuess, found: DocumentType
     ) -> AsyncGenerator[ExtractionEvent, None]:
-        means = await self._means(request, reading.image, found)
+        means = await self._means(request, reading.page, found)
         fields: list[ExtractedField] = []
-        async with aclosing(reading.fields(found, self._clock, means)) as events:
+        async with aclosing(reading.fields(found, self._clock.now().date(), means)) as events:
             async for event in events:
                 if isinstance(event, FieldRead):
                     fields.append(event.field)
                 yield event
         document = assemble(guess, fields, found.planned_fields)
-        record = self._record(request, reading.image, means, document) if request.record else ""
+        record = self._record(request, reading.page.picture, means, document) if request.record else ""
         yield ExtractionComplete(document, reading.stopwatch.budget(), record)
 
     def _record(
@@ -201,88 +208,28 @@ class ExtractionService:
             pdf_page=request.pdf_page,
             document_type=request.document_type,
             catalogue=request.catalogue,
+            profile=request.profile,
             catalogue_sha256=means.catalogue.sha256 if means.catalogue else "",
             today=self._clock.now().date(),
         )
-        return provenance_record(source, self._maker, document)
+        return provenance_record(source, self._profiles.get(request.profile).maker, document)
 
-    async def _means(self, request: ExtractionRequest, image: Image, found: DocumentType) -> ReadingMeans:
+    async def _means(self, request: ExtractionRequest, page: Page, found: DocumentType) -> ReadingMeans:
         """What the type asks for beside the lines."""
         needs = found.needs
         return ReadingMeans(
             catalogue=await self._catalogues.get(request.catalogue) if Need.CATALOGUE in needs else None,
-            barcodes=await self._barcodes(request, image) if Need.BARCODES in needs else (),
+            barcodes=await self._barcodes(request, page) if Need.BARCODES in needs else (),
         )
 
     async def _barcodes(
-        self, request: ExtractionRequest, image: Image, *, tilted: bool = True
+        self, request: ExtractionRequest, page: Page, *, tilted: bool = True
     ) -> tuple[Barcode, ...]:
-        return await self._engine.call(
-            partial(read_barcodes, image, tilted=tilted),
+        """Codes are looked for in the picture as it was submitted: their finder bears every turn."""
+        found = await self._engine.call(
+            partial(read_barcodes, page.picture, tilted=tilted),
             step="barcodes",
             priority=request.priority,
             deadline=request.deadline,
         )
-
-
-class _Reading:
-    """The lines of one picture: each is read once, whoever asks first."""
-
-    def __init__(
-        self, lines: PageLines, image: Image, regions: Sequence[TextRegion], stopwatch: Stopwatch
-    ) -> None:
-        self._lines = lines
-        self.image = image
-        self._regions = regions
-        self.stopwatch = stopwatch
-
-    async def detect_type(self) -> DocumentTypeGuess:
-        """Reads the most telling lines until the type is sure."""
-        detector = TypeDetector()
-        order = detector.reading_order(self._regions, self.image.width_px, self.image.height_px)
-        self._lines.want(order)
-        for index in order:
-            line = await self._line(index)
-            with self.stopwatch.step(Stage.INTERPRET):
-                guess = detector.feed(line)
-            if guess is not None:
-                return guess
-        return detector.finish()
-
-    def by_barcodes(self, barcodes: Sequence[Barcode]) -> DocumentTypeGuess | None:
-        """The type that the picture's barcodes tell, if they do."""
-        guess = TypeDetector(barcodes).finish() if barcodes else None
-        return guess if guess is not None and guess.key != TEXT.key else None
-
-    async def fields(
-        self, found: DocumentType, clock: Clock, means: ReadingMeans
-    ) -> AsyncGenerator[FieldRead | ExtractionProgress, None]:
-        """Reads what a document of this type needs, field by field."""
-        order = found.reading_order(self._regions, self.image.width_px, self.image.height_px)
-        self._lines.want(order)
-        reader = found.start(clock.now().date(), means)
-        total = len(order)
-        for done, index in enumerate(order, start=1):
-            line = await self._line(index)
-            for event in self._interpret(partial(reader.feed, line)):
-                yield event
-            if reader.complete:
-                total = done
-            yield ExtractionProgress(done, total)
-            if reader.complete:
-                break
-        for event in self._interpret(reader.finish):
-            yield event
-        if not total:
-            yield ExtractionProgress(0, 0)
-
-    async def _line(self, index: int) -> TextLine:
-        with self.stopwatch.step(Stage.RECOGNISE):
-            return await self._lines.line(index)
-
-    def _interpret(self, read: Callable[[], Iterable[ExtractedField]]) -> Iterable[FieldRead]:
-        with self.stopwatch.step(Stage.INTERPRET):
-            fields = list(read())
-        if fields:
-            self.stopwatch.field_read()
-        return map(FieldRead, fields)
+        return tuple(replace(one, quad=page.placement.quad_on_page(one.quad)) for one in found)

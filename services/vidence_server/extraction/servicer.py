@@ -8,13 +8,18 @@ from typing import TypeAlias
 
 import grpc
 
+from vidence.extraction.v1 import document_pb2
 from vidence.extraction.v1 import extraction_service_pb2 as pb
 from vidence.extraction.v1 import extraction_service_pb2_grpc as pb_grpc
+from vidence.library.v1 import filing_pb2
 from vidence_server.core.clock import Clock
 from vidence_server.core.deadline import Deadline
 from vidence_server.extraction import convert
 from vidence_server.extraction.domain.events import ExtractionComplete, ExtractionStart
+from vidence_server.extraction.filing import DocumentFiling
 from vidence_server.extraction.service import ExtractionRequest, ExtractionService
+from vidence_server.runtime.filed_document import check_may_file
+from vidence_server.runtime.rpc import current_tenant
 from vidence_server.runtime.stream_servicer import Envelope, ResultStreams
 
 StreamContext: TypeAlias = grpc.aio.ServicerContext[pb.ExtractDocumentRequest, pb.ExtractDocumentResponse]
@@ -35,8 +40,11 @@ _ENVELOPE: Envelope[pb.ExtractDocumentResponse] = Envelope(
 class ExtractionServicer(pb_grpc.ExtractionServiceServicer):
     """`vidence.extraction.v1.ExtractionService`; its proto states what each RPC promises."""
 
-    def __init__(self, service: ExtractionService, streams: ResultStreams, clock: Clock) -> None:
+    def __init__(
+        self, service: ExtractionService, streams: ResultStreams, clock: Clock, filing: DocumentFiling
+    ) -> None:
         self._service = service
+        self._filing = filing
         self._streams = streams
         self._clock = clock
 
@@ -47,22 +55,29 @@ class ExtractionServicer(pb_grpc.ExtractionServiceServicer):
         period_s = None
         if request.options.HasField("heartbeat_period"):
             period_s = request.options.heartbeat_period.ToNanoseconds() / 1e9
-        responses = self._responses(self._reading(request, context.time_remaining()))
+        check_may_file(request.options.library_id)
+        reading = self._reading(request, context.time_remaining())
+        responses = self._responses(reading, request.options.library_id)
         return self._streams.serve(context, responses, envelope=_ENVELOPE, heartbeat_period_s=period_s)
 
     async def ReadDocument(  # noqa: N802 - the name of the RPC
         self, request: pb.ReadDocumentRequest, context: ReadContext
     ) -> pb.ReadDocumentResponse:
         """Answers a reading at once."""
+        library_id = request.options.library_id
+        check_may_file(library_id)
         start: ExtractionStart | None = None
-        async with aclosing(
-            self._service.extract(self._reading(request, context.time_remaining()))
-        ) as events:
+        reading = self._reading(request, context.time_remaining())
+        async with aclosing(self._service.extract(reading)) as events:
             async for event in events:
                 if isinstance(event, ExtractionStart):
                     start = event
                 elif isinstance(event, ExtractionComplete) and start is not None:
-                    return convert.to_read_response(start, event)
+                    response = convert.to_read_response(start, event)
+                    if library_id:
+                        filed = await self._filed(reading, library_id, response.document)
+                        response.filing.CopyFrom(filed)
+                    return response
         raise AssertionError("a reading ended without a result")
 
     async def ListDocumentTypes(  # noqa: N802 - the name of the RPC
@@ -84,12 +99,25 @@ class ExtractionServicer(pb_grpc.ExtractionServiceServicer):
             pdf_page=request.options.pdf_page or 1,
             catalogue=request.options.catalogue,
             record=request.options.record,
+            tenant=current_tenant(),
+            profile=request.options.profile,
             deadline=None if remaining_s is None else Deadline.after(remaining_s, self._clock),
         )
 
     async def _responses(
-        self, reading: ExtractionRequest
+        self, reading: ExtractionRequest, library_id: str
     ) -> AsyncGenerator[pb.ExtractDocumentResponse, None]:
         async with aclosing(self._service.extract(reading)) as events:
             async for event in events:
-                yield convert.to_response(event)
+                response = convert.to_response(event)
+                if library_id and response.HasField("extraction_complete"):
+                    complete = response.extraction_complete
+                    complete.filing.CopyFrom(await self._filed(reading, library_id, complete.document))
+                yield response
+
+    async def _filed(
+        self, reading: ExtractionRequest, library_id: str, document: document_pb2.Document
+    ) -> filing_pb2.Filing:
+        return await self._filing.file(
+            reading.tenant, library_id, reading.content, reading.pdf_page, document
+        )

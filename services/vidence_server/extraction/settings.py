@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from vidence_server.extraction.profiles import ACCURATE, OFFERED
 from vidence_server.runtime.settings import Section
 from vidence_server.vision.ocr.profile import ReadingProfile
 
@@ -25,6 +26,14 @@ class ExtractionSettings(Section):
         ge=100_000,
         le=4_000_000,
         description="Pixels that the text detector sees at most; more read smaller print, for more time.",
+    )
+    profiles: tuple[str, ...] = Field(
+        OFFERED,
+        description="Reading profiles that requests may choose, of `fast`, `balanced`, `balanced-int8` and "
+        "`accurate`; their models are loaded at the start.",
+    )
+    profile: str = Field(
+        ACCURATE.name, description="The reading profile of requests that name none; one of `profiles`."
     )
     record_runs: bool = Field(
         default=True,

@@ -5,8 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class BuildFile:
+    """A file that a build needs beside the source."""
+
+    member: str
+    """Its path in the source's package."""
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +26,17 @@ class Build:
     options: Mapping[str, Any]
     """For the builder, but `revision`: a number to raise when the same options give another file."""
 
+    files: Mapping[str, BuildFile] = field(default_factory=dict)
+    """Further files out of the source's package, by the name the builder knows them by."""
+
     @property
     def key(self) -> str:
         """Kind and options as a word for file names: another build gives another file."""
-        told = json.dumps([self.kind, dict(self.options)], sort_keys=True)
+        told = json.dumps([self.kind, dict(self.options), *self._hashes()], sort_keys=True)
         return f"{self.kind}-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
+
+    def _hashes(self) -> list[dict[str, str]]:
+        return [{name: file.sha256 for name, file in self.files.items()}] if self.files else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +65,9 @@ class ModelCheck:
 
 def read_build(entry: Mapping[str, Any]) -> Build:
     """The `build` of a registry entry; raises KeyError where it has no kind."""
-    return Build(entry["kind"], {key: value for key, value in entry.items() if key != "kind"})
+    options = {key: value for key, value in entry.items() if key not in ("kind", "files")}
+    files = {name: BuildFile(**file) for name, file in entry.get("files", {}).items()}
+    return Build(entry["kind"], options, files)
 
 
 def read_check(entry: Mapping[str, Any]) -> ModelCheck:

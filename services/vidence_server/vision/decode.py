@@ -51,7 +51,8 @@ class ImageDecoder:
         if raster is not None:
             return Image(decode_raster(content, raster, self.limits), raster.media_type, sha256)
         if _PDF_MARK in content[:_PDF_MARK_WITHIN_BYTES]:
-            return Image(self._pdf.render(content, pdf_page), "application/pdf", sha256)
+            drawn = self._pdf.render(content, pdf_page)
+            return Image(drawn.pixels, "application/pdf", sha256, drawn.layer)
         raise DomainError(
             Reason.IMAGE_UNSUPPORTED,
             "The content is none of the formats that are read: JPEG, PNG, WebP, BMP, TIFF, GIF, PDF.",

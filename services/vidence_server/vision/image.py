@@ -8,6 +8,8 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from vidence_server.vision.text_layer import TextLayer
+
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 """uint8 BGR, (H, W, 3), contiguous."""
 
@@ -21,6 +23,8 @@ class Image:
     """`image/jpeg`, `image/png`, …, `application/pdf`."""
     sha256: str
     """Hex digest of the submitted bytes."""
+    layer: TextLayer | None = None
+    """What the file says is written there, unchecked; None where it says nothing."""
 
     @property
     def width_px(self) -> int:

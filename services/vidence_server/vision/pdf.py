@@ -1,8 +1,9 @@
-"""One page of a PDF as pixels, by PDFium."""
+"""One page of a PDF as pixels, with the text that the file has for it, by PDFium."""
 
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from math import sqrt
 from typing import Any
 
@@ -13,8 +14,19 @@ import pypdfium2.raw
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.vision.image import Pixels
 from vidence_server.vision.limits import ImageLimits
+from vidence_server.vision.pdf_text import text_layer
+from vidence_server.vision.text_layer import TextLayer
 
 _POINTS_PER_INCH = 72.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DrawnPage:
+    """What a page shows, and what its file says about that."""
+
+    pixels: Pixels
+    """uint8 BGR, (H, W, 3)."""
+    layer: TextLayer | None
 
 
 class PdfRenderer:
@@ -24,7 +36,7 @@ class PdfRenderer:
         self._limits = limits
         self._lock = threading.Lock()
 
-    def render(self, content: bytes, page_number: int) -> Pixels:
+    def render(self, content: bytes, page_number: int) -> DrawnPage:
         """Renders a page on white; blocks while another thread renders.
 
         Args:
@@ -32,7 +44,7 @@ class PdfRenderer:
             page_number: from 1.
 
         Returns:
-            uint8 BGR, (H, W, 3), at `pdf_dpi`, or coarser where that would pass `max_pixels`.
+            The page at `pdf_dpi`, or coarser where that would pass `max_pixels`.
 
         Raises:
             DomainError: PDF_CORRUPT, PDF_ENCRYPTED, PDF_PAGE_OUT_OF_RANGE, IMAGE_TOO_MANY_PIXELS,
@@ -44,7 +56,7 @@ class PdfRenderer:
             except pypdfium2.PdfiumError as error:
                 raise _refusal(error, content) from None
 
-    def _rendered(self, content: bytes, page_number: int) -> Pixels:
+    def _rendered(self, content: bytes, page_number: int) -> DrawnPage:
         document = pypdfium2.PdfDocument(content)
         try:
             pages = len(document)
@@ -56,7 +68,8 @@ class PdfRenderer:
                 )
             page = document[page_number - 1]
             try:
-                return self._page_pixels(page)
+                pixels = self._page_pixels(page)
+                return DrawnPage(pixels, text_layer(page, pixels.shape[1], pixels.shape[0]))
             finally:
                 page.close()
         finally:

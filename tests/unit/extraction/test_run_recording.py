@@ -21,6 +21,7 @@ from vidence_server.extraction.catalogues import CardCatalogues
 from vidence_server.extraction.domain.events import ExtractionComplete, ExtractionStart
 from vidence_server.extraction.domain.provenance import Maker
 from vidence_server.extraction.domain.runs import EndedRun, RunState, StartedRun
+from vidence_server.extraction.profiles import ProfileReader, ProfileReaders
 from vidence_server.extraction.service import ExtractionRequest, ExtractionService
 from vidence_server.inference.engine import Engine, EngineSettings, Priority
 from vidence_server.vision.decode import ImageDecoder, ImageLimits
@@ -94,10 +95,11 @@ async def service_with(recorder: Recorder, reader: ScriptedReader) -> AsyncItera
         yield ExtractionService(
             engine=engine,
             decoder=ImageDecoder(limits),
-            reader=cast(TextReader, reader),
+            profiles=ProfileReaders(
+                {"only": ProfileReader(cast(TextReader, reader), Maker("1.0", {}, {}))}, "only"
+            ),
             recorder=recorder,
             catalogues=CardCatalogues({}),
-            maker=Maker("1.0", {}, {}),
             clock=clock,
             ids=IdFactory(clock),
         )

@@ -15,6 +15,8 @@ class FieldSource(StrEnum):
     VISUAL = "VISUAL"
     MRZ = "MRZ"
     BARCODE = "BARCODE"
+    TEXT_LAYER = "TEXT_LAYER"
+    """The text of a PDF that agrees with what is drawn."""
 
 
 class Verdict(StrEnum):

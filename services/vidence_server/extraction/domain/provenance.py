@@ -48,6 +48,8 @@ class Source:
     """As the request named it; empty where it was to be detected."""
     catalogue: str
     """As the request named it; empty for the default."""
+    profile: str
+    """As the request named it; empty for the default, whose name is `reading.name` of the configuration."""
     catalogue_sha256: str
     """Of the catalogue's file; empty where none was used."""
     today: date
@@ -83,6 +85,7 @@ def _entries(source: Source, maker: Maker, document: Document) -> Iterator[dict[
         "document_type": source.document_type,
         "catalogue": source.catalogue,
         "pdf_page": source.pdf_page,
+        "profile": source.profile,
     }
     yield {"kind": "software", "name": "vidence", "version": maker.version}
     for name, sha256 in sorted(maker.models.items()):

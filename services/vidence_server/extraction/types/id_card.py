@@ -15,7 +15,7 @@ ID_CARD = TwoZoneDocumentType(
     visual_keys=("document.issue_date", "person.middle_name", "person.birth_place", "address.text"),
     titles=(
         "identity card", "identification card", "national id", "republika ng pilipinas",
-        "documento nacional de identidad", "cedula de ciudadania", "permiso de residencia", "driver license",
+        "documento nacional de identidad", "cedula de ciudadania", "permiso de residencia",
     ),
     untitled=True,
 )  # fmt: skip

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol, cast
 
 from vidence_server.core.errors import DomainError, Reason
@@ -18,6 +19,8 @@ from vidence_server.inference.registry import ModelSpec
 _MODULES: Mapping[str, str] = {
     "bert-encoder": "bert_encoder",
     "fold-dequantize": "fold_dequantize",
+    "int8-recogniser": "int8_recogniser",
+    "latin-recogniser": "latin_recogniser",
 }
 
 
@@ -33,13 +36,16 @@ class Builder(Protocol):
         ...
 
 
-def build_model(spec: ModelSpec, build: Build, source: Path) -> bytes:
+def build_model(
+    spec: ModelSpec, build: Build, source: Path, files: Mapping[str, Path] = MappingProxyType({})
+) -> bytes:
     """Builds the file of a model and checks its outputs against the registered values.
 
     Args:
         spec: The model.
         build: How: `spec.build`.
         source: The source file, its hash checked.
+        files: The build's further files, checked too; builders find them in their options as `files`.
 
     Returns:
         The ONNX file.
@@ -48,7 +54,7 @@ def build_model(spec: ModelSpec, build: Build, source: Path) -> bytes:
         DomainError: CONFIGURATION_INVALID (unknown kind, the extra `models` is not installed), MODEL_CORRUPT.
     """
     try:
-        content = _builder(build.kind).build(source, build.options)
+        content = _builder(build.kind).build(source, {**build.options, "files": files})
         checking = import_module(f"{__name__}.checking")
     except ImportError as error:
         raise DomainError(

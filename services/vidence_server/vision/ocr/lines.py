@@ -42,6 +42,16 @@ class PageLines:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    @property
+    def known(self) -> tuple[int, ...]:
+        """Indexes of the lines that were read and asked for, in the order in which they were."""
+        return tuple(self._known)
+
+    @property
+    def known_lines(self) -> tuple[TextLine, ...]:
+        """Those lines."""
+        return tuple(self._known.values())
+
     def want(self, order: Sequence[int]) -> None:
         """Says which regions to read from now on, in which order.
 

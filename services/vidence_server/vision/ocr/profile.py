@@ -19,6 +19,12 @@ class DetectorSize:
 class ReadingProfile:
     """Parameters of detection and recognition; the defaults are those that measured best on a CPU."""
 
+    name: str = "accurate"
+    """What requests and provenance records call it."""
+    draft_model: str = ""
+    """Name of a quicker recogniser that reads each line first; empty: none does."""
+    draft_confidence: float = 0.7
+    """Confidence, 0–1, that every character of a draft needs, or the recogniser reads the line again."""
     detector_model: str = "ocr-detector"
     """Name of the detector in the model registry."""
     recogniser_model: str = "ocr-recogniser"

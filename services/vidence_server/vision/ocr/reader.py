@@ -9,12 +9,12 @@ from typing import Any
 from vidence_server.core.deadline import Deadline
 from vidence_server.inference.engine import Engine, Priority
 from vidence_server.vision.image import Image
-from vidence_server.vision.ocr.crop import line_crop
+from vidence_server.vision.ocr.crop import LineCrop, line_crop
 from vidence_server.vision.ocr.detector import DetectorInput, FloatArray, detector_input, text_regions
 from vidence_server.vision.ocr.lines import PageLines
 from vidence_server.vision.ocr.order import reading_order
 from vidence_server.vision.ocr.profile import DetectorSize, ReadingProfile
-from vidence_server.vision.ocr.recogniser import Vocabulary, decode_line
+from vidence_server.vision.ocr.recogniser import LineReading, Vocabulary, decode_line, is_sure
 from vidence_server.vision.text import TextLine, TextRegion
 
 
@@ -25,10 +25,25 @@ class TextReader:
     whatever else is in flight.
     """
 
-    def __init__(self, engine: Engine, profile: ReadingProfile, vocabulary: Vocabulary) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        profile: ReadingProfile,
+        vocabulary: Vocabulary,
+        draft_vocabulary: Vocabulary | None = None,
+    ) -> None:
+        """A reader of one profile.
+
+        Args:
+            engine: has the profile's models.
+            profile: every parameter.
+            vocabulary: of the recogniser.
+            draft_vocabulary: of the profile's draft model; None: lines are read once.
+        """
         self._engine = engine
         self._profile = profile
         self._vocabulary = vocabulary
+        self._draft_vocabulary = draft_vocabulary
 
     async def detect(
         self,
@@ -121,17 +136,33 @@ class TextReader:
             priority=priority,
             deadline=deadline,
         )
-        outputs = await engine.run(
-            profile.recogniser_model, {"x": crop.tensor}, priority=priority, deadline=deadline
-        )
+        reading = None
+        if self._draft_vocabulary is not None:
+            draft = await self._decoded(profile.draft_model, self._draft_vocabulary, crop, priority, deadline)
+            reading = draft if is_sure(draft, profile) else None
+        if reading is None:
+            reading = await self._decoded(
+                profile.recogniser_model, self._vocabulary, crop, priority, deadline
+            )
+        return TextLine(index, reading.text, reading.confidence, region.quad, reading.characters)
+
+    async def _decoded(
+        self,
+        model: str,
+        vocabulary: Vocabulary,
+        crop: LineCrop,
+        priority: Priority,
+        deadline: Deadline | None,
+    ) -> LineReading:
+        """What one recogniser reads in a crop."""
+        outputs = await self._engine.run(model, {"x": crop.tensor}, priority=priority, deadline=deadline)
         # Finding the best of some ten thousand classes per step takes about a millisecond: not on the loop.
-        reading = await engine.call(
-            partial(decode_line, outputs[0][0], crop.content, self._vocabulary, profile),
+        return await self._engine.call(
+            partial(decode_line, outputs[0][0], crop.content, vocabulary, self._profile),
             step="ocr-decode",
             priority=priority,
             deadline=deadline,
         )
-        return TextLine(index, reading.text, reading.confidence, region.quad, reading.characters)
 
 
 def _ordered_regions(

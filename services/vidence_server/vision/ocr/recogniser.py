@@ -91,6 +91,13 @@ def decode_line(
     return LineReading("".join(c.text for c in characters), confidence, characters)
 
 
+def is_sure(draft: LineReading, profile: ReadingProfile) -> bool:
+    """Whether a draft stands: something was read, and every character of it with enough confidence."""
+    return bool(draft.characters) and all(
+        character.confidence >= profile.draft_confidence for character in draft.characters
+    )
+
+
 def _character(
     run: npt.NDArray[np.float32], index: int, position: float, vocabulary: Vocabulary, profile: ReadingProfile
 ) -> CharacterReading:

@@ -23,6 +23,7 @@ SOURCE = Source(
     pdf_page=1,
     document_type="text",
     catalogue="",
+    profile="",
     catalogue_sha256="",
     today=date(2026, 1, 15),
 )

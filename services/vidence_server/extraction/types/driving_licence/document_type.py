@@ -10,6 +10,7 @@ from vidence_server.extraction.domain.document import PlannedField
 from vidence_server.extraction.types.document_type import FieldReader, Need
 from vidence_server.extraction.types.driving_licence.code import parse_licence
 from vidence_server.extraction.types.driving_licence.elements import ELEMENTS
+from vidence_server.extraction.types.driving_licence.front import front_likeness
 from vidence_server.extraction.types.driving_licence.reader import LicenceReader
 from vidence_server.extraction.types.means import NO_MEANS, ReadingMeans
 from vidence_server.vision.barcodes import Barcode
@@ -21,12 +22,13 @@ _BY_BARCODE = 0.99
 
 @dataclass(frozen=True, slots=True)
 class LicenceDocumentType:
-    """The side of a licence that has the barcode."""
+    """Either side of a licence."""
 
     key: str = "driving_licence"
     title: str = "Driving licence"
     description: str = (
-        "The PDF417 barcode of a North American driving licence or identity card (AAMVA, versions 1 to 10)."
+        "A driving licence: the PDF417 barcode of a North American one or of an identity card (AAMVA, "
+        "versions 1 to 10), or the labelled or numbered values of the front."
     )
     detector_size: DetectorSize | None = None
     needs: frozenset[Need] = frozenset({Need.BARCODES})
@@ -43,28 +45,30 @@ class LicenceDocumentType:
 
     def likeness(
         self,
-        lines: Sequence[TextLine],  # noqa: ARG002 - the barcode alone decides
+        lines: Sequence[TextLine],
         barcodes: Sequence[Barcode],
     ) -> float:
-        """Nearly 1 where a barcode is a licence's."""
-        return _BY_BARCODE if any(parse_licence(code.content) for code in barcodes) else 0.0
+        """Nearly 1 where a barcode is a licence's; else by the front's title and labels."""
+        if any(parse_licence(code.content) for code in barcodes):
+            return _BY_BARCODE
+        return front_likeness(lines)
 
     def reading_order(
         self,
-        regions: Sequence[TextRegion],  # noqa: ARG002 - part of the interface; nothing printed is read
-        image_width: int,  # noqa: ARG002 - see above
+        regions: Sequence[TextRegion],
+        image_width: int,  # noqa: ARG002 - part of the interface; every line may matter
         image_height: int,  # noqa: ARG002 - see above
     ) -> Sequence[int]:
-        """None: the barcode says everything that is printed, and proves it."""
-        return ()
+        """All, from the top; none is read where the picture has the barcode."""
+        return range(len(regions))
 
     def start(
         self,
-        today: date,  # noqa: ARG002 - years have four digits
+        today: date,
         means: ReadingMeans = NO_MEANS,
     ) -> FieldReader:
         """A reader for one picture."""
-        return LicenceReader(means.barcodes)
+        return LicenceReader(means.barcodes, today)
 
 
 DRIVING_LICENCE = LicenceDocumentType()

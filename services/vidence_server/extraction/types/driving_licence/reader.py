@@ -1,12 +1,14 @@
-"""Fields out of a licence's barcode."""
+"""Fields out of a licence: its barcode, or what its front shows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import date
 
 from vidence_server.extraction.domain.document import ExtractedField, FieldSource, Validation, Verdict
 from vidence_server.extraction.types.driving_licence.code import LicenceCode, parse_licence
 from vidence_server.extraction.types.driving_licence.elements import ELEMENTS, NOTHING, Element, Kind
+from vidence_server.extraction.types.driving_licence.front import front_fields
 from vidence_server.extraction.types.driving_licence.values import given_names_of, normalised
 from vidence_server.vision.barcodes import Barcode
 from vidence_server.vision.geometry import Quad
@@ -19,9 +21,11 @@ _SURE = 0.99
 
 
 class LicenceReader:
-    """Reads the first barcode that is a licence's; the lines of the picture are not needed then."""
+    """Reads the first barcode that is a licence's; without one, what is printed."""
 
-    def __init__(self, barcodes: Sequence[Barcode]) -> None:
+    def __init__(self, barcodes: Sequence[Barcode], today: date) -> None:
+        self._today = today
+        self._lines: list[TextLine] = []
         self._code: LicenceCode | None = None
         self._quad: Quad | None = None
         for barcode in barcodes:
@@ -30,18 +34,19 @@ class LicenceReader:
                 self._code, self._quad = found, barcode.quad
                 break
 
-    def feed(self, line: TextLine) -> list[ExtractedField]:  # noqa: ARG002 - the barcode says everything
-        """Nothing: what is printed is in the barcode too."""
+    def feed(self, line: TextLine) -> list[ExtractedField]:
+        """Takes a line; labels and values find each other at the end."""
+        self._lines.append(line)
         return []
 
     def finish(self) -> list[ExtractedField]:
-        """Gives every element that the barcode has, in the table's order."""
-        return list(self._fields(self._code)) if self._code else []
+        """Gives every element that the barcode has, in the table's order; else every labelled value."""
+        return list(self._fields(self._code)) if self._code else front_fields(self._lines, self._today)
 
     @property
     def complete(self) -> bool:
-        """Always: no line can add to a barcode, or stand for one."""
-        return True
+        """With a barcode from the start: it says everything that is printed, and proves it."""
+        return self._code is not None
 
     def _fields(self, code: LicenceCode) -> Iterator[ExtractedField]:
         yield self._field("licence.jurisdiction", code.jurisdiction, code.jurisdiction, Kind.TEXT)

@@ -47,6 +47,7 @@ class LabelSet:
     """All labels of some languages. Immutable."""
 
     def __init__(self, labels: Sequence[Label], titles: Sequence[str]) -> None:
+        self.labels = tuple(labels)
         self._exact = {label.joined: label for label in reversed(labels)}
         self._longest = max((len(label.words) for label in labels), default=0)
         fuzzy = [label for label in self._exact.values() if len(label.joined) >= _FUZZY_FROM]
@@ -125,11 +126,11 @@ def _spelt(word: str) -> str:
     return plain(word).replace("rn", "m")
 
 
-def load_labels(folder: Path = FOLDER) -> LabelSet:
-    """Every language of a folder: files `xx.toml` with `titles` and `[labels]`."""
+def load_labels(*folders: Path) -> LabelSet:
+    """Every file `xx.toml` of some folders, with `titles` and `[labels]`."""
     labels: list[Label] = []
     titles: list[str] = []
-    for path in sorted(folder.glob("*.toml")):
+    for path in (path for folder in folders for path in sorted(folder.glob("*.toml"))):
         found = tomllib.loads(path.read_text(encoding="utf-8"))
         titles += found["titles"]
         labels += [
@@ -140,5 +141,5 @@ def load_labels(folder: Path = FOLDER) -> LabelSet:
     return LabelSet(labels, titles)
 
 
-LABELS = load_labels()
+LABELS = load_labels(FOLDER)
 """The labels that come with the service; constant data, read once with the module."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Protocol
 
 from vidence_server.extraction.domain.document import ExtractedField, FieldSource
 from vidence_server.extraction.types.layout import Placed, line_height, place_lines
-from vidence_server.extraction.types.visual.labels import LABELS, FoundLabel
+from vidence_server.extraction.types.visual.date_order import month_first
+from vidence_server.extraction.types.visual.labels import LABELS, FoundLabel, LabelSet
 from vidence_server.extraction.types.visual.values import checked, normalised
 from vidence_server.vision.geometry import Quad
 from vidence_server.vision.text import TextLine
@@ -27,18 +29,45 @@ class _Labelled:
     label: FoundLabel
 
 
-def visual_fields(lines: Sequence[TextLine], today: date) -> list[ExtractedField]:
+class Normalise(Protocol):
+    """As `values.normalised`."""
+
+    def __call__(self, key: str, raw: str, today: date, *, months_first: bool = False) -> str:
+        """The value in its format; empty where it cannot be one."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Means:
+    today: date
+    normalise: Normalise
+    months_first: bool
+
+    def value(self, key: str, raw: str) -> str:
+        return self.normalise(key, raw, self.today, months_first=self.months_first)
+
+
+def visual_fields(
+    lines: Sequence[TextLine], today: date, *, labels: LabelSet = LABELS, normalise: Normalise = normalised
+) -> list[ExtractedField]:
     """The labelled values among the lines of a document, each key once: the surest reading.
 
     Lines of a machine readable zone must not be among them.
+
+    Args:
+        lines: what was read, in any order.
+        today: what two-digit years are judged by.
+        labels: those that count.
+        normalise: gives a value its format.
     """
+    means = _Means(today, normalise, month_first(line.text for line in lines))
     placed = place_lines([line for line in lines if line.text.strip()])
-    labelled = [_Labelled(one, found) for one in placed if (found := LABELS.find(one.item.text)) is not None]
+    labelled = [_Labelled(one, found) for one in placed if (found := labels.find(one.item.text)) is not None]
     taken = {id(one.placed) for one in labelled}
     free = [one for one in placed if id(one) not in taken]
     best: dict[str, ExtractedField] = {}
     for one in labelled:
-        for field in _candidates(one, free, today):
+        for field in _candidates(one, free, means):
             known = best.get(field.key)
             if known is None or _worth(field) > _worth(known):
                 best[field.key] = field
@@ -49,13 +78,13 @@ def _worth(field: ExtractedField) -> tuple[bool, float]:
     return bool(field.value), field.confidence
 
 
-def _candidates(one: _Labelled, free: Sequence[Placed[TextLine]], today: date) -> Iterable[ExtractedField]:
+def _candidates(one: _Labelled, free: Sequence[Placed[TextLine]], means: _Means) -> Iterable[ExtractedField]:
     """What the value may be: the rest of the label's line first, then what is below, then beside."""
     line, label = one.placed.item, one.label
     if label.value:
         length = max(1, len(line.text))
         quad = line.quad.part(label.value_start / length, 1.0)
-        value = normalised(label.key, label.value, today)
+        value = means.value(label.key, label.value)
         if value:
             yield _field(label.key, label.value, value, line.confidence, quad)
             return
@@ -64,7 +93,7 @@ def _candidates(one: _Labelled, free: Sequence[Placed[TextLine]], today: date) -
         if not found:
             continue
         raw = " ".join(value.item.text for value in found)
-        value = normalised(label.key, raw, today)
+        value = means.value(label.key, raw)
         if value:
             confidence = min(value_line.item.confidence for value_line in found)
             yield _field(label.key, raw, value, confidence, found[0].item.quad)

@@ -31,11 +31,18 @@ _EARLIEST_BIRTH = 1900
 DATES = frozenset({"person.birth_date", "document.issue_date", "document.expiry_date"})
 
 
-def normalised(key: str, raw: str, today: date) -> str:
-    """The value as its key's format says; empty where the text cannot be one."""
+def normalised(key: str, raw: str, today: date, *, months_first: bool = False) -> str:
+    """The value as its key's format says; empty where the text cannot be one.
+
+    Args:
+        key: of the field.
+        raw: as it was read.
+        today: what two-digit years and the plausible are judged by.
+        months_first: whether the document writes 08/12 for the twelfth of August.
+    """
     text = " ".join(raw.split()).strip(" :.,-")
     if key in DATES:
-        return written_date(text, today, future=key == "document.expiry_date")
+        return written_date(text, today, future=key == "document.expiry_date", months_first=months_first)
     if key == "person.sex":
         words = [plain(word) for word in re.split(r"[\s/]+", text)]
         return next((_SEXES[word] for word in words if word in _SEXES), "")
@@ -46,19 +53,23 @@ def normalised(key: str, raw: str, today: date) -> str:
     return text if any(char.isalpha() for char in text) else ""
 
 
-def written_date(text: str, today: date, *, future: bool) -> str:
+def written_date(text: str, today: date, *, future: bool, months_first: bool = False) -> str:
     """ISO 8601 of the first day in a text; empty where there is none that can be.
 
     Args:
         text: figures or the month's name; bilingual months as `12 AGO/AUG 1974` too.
         today: what two-digit years and the plausible are judged by.
         future: whether the day may lie long after today.
+        months_first: which of two possible days is meant.
     """
     single = re.sub(r"([A-Za-z]{3,})\s*/\s*[A-Za-z]{3,}", r"\1", text)
     spaced = re.sub(r"\b(\d{2}) (\d{2}) (\d{4})\b", r"\1/\2/\3", single)
     latest = date(today.year + (_FAR_YEARS if future else 0), 12, 31)
     found = next(dates_of(spaced, latest, earliest=_EARLIEST_BIRTH), None)
-    return found.day.isoformat() if found is not None else ""
+    if found is None:
+        return ""
+    day = found.other if months_first and found.other else found.day
+    return day.isoformat()
 
 
 def _country(text: str) -> str:

@@ -52,9 +52,9 @@ def background_uniformity(around: Surroundings) -> Measure | None:
     """
     if int(around.mask.sum()) < _LEAST_SURROUNDINGS:
         return None
-    across = np.asarray(cv2.Sobel(around.luma, cv2.CV_32F, 1, 0, scale=0.125))[around.mask]
-    down = np.asarray(cv2.Sobel(around.luma, cv2.CV_32F, 0, 1, scale=0.125))[around.mask]
-    value = float(np.hypot(across, down).mean())
+    across = cv2.Sobel(around.luma, cv2.CV_32F, 1, 0, scale=0.125)
+    down = cv2.Sobel(around.luma, cv2.CV_32F, 0, 1, scale=0.125)
+    value = float(cv2.mean(cv2.magnitude(across, down), around.mask.view(np.uint8))[0])
     fraction = 1 - sigmoid(value, 6.0, 1.5)
     return Measure(QualityMeasure.BACKGROUND_UNIFORMITY, value, "grey/px", score(fraction), estimated=True)
 

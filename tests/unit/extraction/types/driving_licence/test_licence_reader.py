@@ -177,7 +177,8 @@ def test_a_picture_without_a_code_gives_nothing() -> None:
     assert read("driving_licence", []).document.fields == ()
 
 
-def test_nothing_printed_is_read() -> None:
+def test_beside_a_barcode_nothing_printed_is_read() -> None:
+    code = Barcode(BarcodeFormat.PDF417, licence_text(OHIOAN), QUAD)
     known = document_type("driving_licence")
-    assert list(known.reading_order([], 10, 10)) == []
-    assert known.start(TODAY).complete
+    assert known.start(TODAY, ReadingMeans(barcodes=(code,))).complete
+    assert not known.start(TODAY).complete
