@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import sys
-import tempfile
 from collections.abc import Mapping
-from math import isnan
 from pathlib import Path
 
 from benchmarks.batch.contest import AT_ONCE, Measured, Plan, measure_crew, measure_service, render_pages
@@ -16,7 +13,8 @@ from benchmarks.batch.servers import open_crew, open_service
 from benchmarks.batch.standing import as_json, floors, tables, verdict
 from benchmarks.machine import PACKAGES, CpuTimes, description
 from benchmarks.real_data import ROOT
-from benchmarks.report import bullets
+from benchmarks.report import bullets, floor_block, publish
+from benchmarks.scratch import scratch
 
 RESULTS = ROOT / "benchmarks" / "results"
 _TRIAL = Plan(rounds=1, items=3, shared_items=4, extractions=1)
@@ -43,25 +41,8 @@ async def _measure(plan: Plan, folder: Path, log: Path) -> Measured:
 
 def _publish(folder: Path, measured: Measured, plan: Plan, facts: Mapping[str, str]) -> bool:
     wanted = floors(measured)
-    text = "\n\n".join(
-        [tables(measured, plan), "\n".join(map(str, wanted)).join(("```\n", "\n```")), bullets(facts)]
-    )
-    folder.mkdir(parents=True, exist_ok=True)
-    figures = as_json(measured) | {
-        "floors": {
-            floor.name: {
-                "value": None if isnan(floor.value) else floor.value,
-                "limit": None if isnan(floor.limit) else floor.limit,
-                "reached": floor.reached,
-            }
-            for floor in wanted
-        },
-        "facts": dict(facts),
-    }
-    (folder / "batch.json").write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n")
-    (folder / "batch.md").write_text(text + "\n")
-    print(f"\n{text}\n\nWritten to {folder}/batch.md and batch.json")
-    return all(floor.reached for floor in wanted)
+    parts = [tables(measured, plan), floor_block(wanted), bullets(facts)]
+    return publish(folder, "batch", parts, as_json(measured) | {"facts": dict(facts)}, wanted)
 
 
 def main() -> int:
@@ -71,14 +52,8 @@ def main() -> int:
     machine = description(PACKAGES)
     print(f"{plan.rounds} rounds", flush=True)
     before = CpuTimes.now()
-    with tempfile.TemporaryDirectory(prefix="vidence-bench-") as folder:
-        log = Path(folder) / "processes.log"
-        log.touch()
-        try:
-            measured = asyncio.run(_measure(plan, Path(folder), log))
-        except BaseException:
-            print(log.read_text(errors="replace")[-4000:], file=sys.stderr)
-            raise
+    with scratch("processes.log") as (folder, log):
+        measured = asyncio.run(_measure(plan, folder, log))
     machine["other work meanwhile"] = f"{before.others_share(CpuTimes.now()):.0%} of the cores"
     facts = {
         "aim": verdict(measured),

@@ -6,9 +6,11 @@ import asyncio
 import random
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from fakes.batch import JPEG, document
+from fakes.shelf import FakeShelf
 from fakes.storage import FakeBus
 from vidence_server.batch.app import local_worker, open_service, register, remote_worker
 from vidence_server.batch.settings import BatchSettings
@@ -42,6 +44,25 @@ class RecordingReader:
         return document(text).SerializeToString()
 
 
+class FolderShelf(FakeShelf):
+    """A library that outlives its process: a file per document."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder = folder
+
+    async def put(
+        self,
+        tenant: str,
+        library_id: str,
+        document_id: str,
+        result: bytes,
+        properties: Mapping[str, str | float],
+    ) -> None:
+        await asyncio.to_thread(self._folder.mkdir, exist_ok=True)
+        await asyncio.to_thread((self._folder / document_id).write_bytes, result)
+
+
 async def serve(folder: Path, port: int, workers: int, reader: RecordingReader) -> None:
     settings = BatchSettings(
         lease_s=1.0, first_retry_s=0.05, longest_retry_s=0.2, max_attempts=50, retention_s=3600
@@ -53,6 +74,7 @@ async def serve(folder: Path, port: int, workers: int, reader: RecordingReader) 
         settings,
         StateLocation(folder),
         FakeBus(),
+        FolderShelf(folder / "library"),
         clock=CLOCK,
         ids=IDS,
         random=random.random,

@@ -69,7 +69,7 @@ async def rows_left(folder: Path) -> dict[str, int]:
         Database(sqlite_url(folder / "batch.db"), migrations=_MIGRATIONS) as database,
         database.snapshot() as snapshot,
     ):
-        tables = ("batches", "batch_items", "work_queue", "service_logs", "service_log_entries")
+        tables = ("batches", "batch_items", "work_queue", "filings", "service_logs", "service_log_entries")
         return {
             table: (await snapshot.execute(text(f"SELECT count(*) FROM {table}"))).scalar_one()  # noqa: S608
             for table in tables
@@ -144,6 +144,8 @@ async def test_cancelling_stops_what_is_being_read_and_reads_nothing_more(tmp_pa
         assert again == cancelled
     assert reader.dropped.total() == 2
     assert not reader.ended
+    # Nothing was begun beside the two that were at work: the engine was free within one item.
+    assert reader.began.total() == 2
     assert server.bus.log[-1].type == "batch.cancelled"
 
 
@@ -173,7 +175,7 @@ async def _read_one(server: BatchServer, reader: FakeReader) -> pb.ReadBatchResp
 @pytest.mark.requirement("R-BA4")
 async def test_nothing_remains_after_retention(tmp_path: Path) -> None:
     async with batch_server(tmp_path, retention_s=1.0, open_s=1.0, sweep_period_s=0.05) as server:
-        await server.submit(image("one"), image("bad two"))
+        await server.submit(image("one"), image("bad two"), library_id="mine")
         await server.submit(image("never started"), start=False)
         await server.jobs.SubmitJob(reading("three"))
         await server.jobs.SubmitJob(reading("bad four"))

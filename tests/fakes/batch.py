@@ -13,6 +13,7 @@ from typing import Any
 
 import grpc
 
+from fakes.shelf import FakeShelf
 from fakes.storage import FakeBus
 from vidence.batch.v1 import batch_pb2
 from vidence.batch.v1 import batch_service_pb2 as pb
@@ -125,6 +126,7 @@ class BatchServer:
     channel: grpc.aio.Channel
     bus: FakeBus
     workers: list[Worker]
+    shelf: FakeShelf
 
     @property
     def batches(self) -> batch_grpc.BatchServiceAsyncStub:
@@ -138,11 +140,13 @@ class BatchServer:
     def desk(self) -> worker_grpc.WorkerServiceAsyncStub:
         return worker_grpc.WorkerServiceStub(self.channel)
 
-    async def submit(self, *wanted: batch_pb2.BatchImage, start: bool = True) -> batch_pb2.Batch:
+    async def submit(
+        self, *wanted: batch_pb2.BatchImage, start: bool = True, library_id: str = ""
+    ) -> batch_pb2.Batch:
         """A batch of these images, by a client stream."""
 
         async def requests() -> AsyncIterator[pb.UploadBatchRequest]:
-            yield pb.UploadBatchRequest(opening=pb.UploadOpening(start=start))
+            yield pb.UploadBatchRequest(opening=pb.UploadOpening(start=start, library_id=library_id))
             for index, each in enumerate(wanted):
                 yield pb.UploadBatchRequest(item=pb.UploadItem(index=index, image=each))
 
@@ -173,12 +177,13 @@ async def batch_server(
     concurrency: int = 2,
     clock: Clock | None = None,
     server: dict[str, Any] | None = None,
+    shelf: FakeShelf | None = None,
     **settings: Any,
 ) -> AsyncIterator[BatchServer]:
     """A real server with so many workers in its process; in SQLite where only a folder is given."""
     clock = clock or SystemClock()
     ids = IdFactory(clock)
-    bus = FakeBus()
+    bus, shelf = FakeBus(), shelf or FakeShelf()
     quick: dict[str, Any] = {"first_retry_s": 0.01, "longest_retry_s": 0.05}
     defaults: dict[str, Any] = {"port": 0, "validate_responses": True, "drain_accept_s": 0}
     rpc = RpcServer(
@@ -190,6 +195,7 @@ async def batch_server(
                 BatchSettings(**(quick | settings)),
                 StateLocation(where) if isinstance(where, Path) else where,
                 bus,
+                shelf,
                 clock=clock,
                 ids=ids,
                 random=random.Random(7).random,
@@ -213,4 +219,4 @@ async def batch_server(
         for worker in made:
             await stack.enter_async_context(worker)
         channel = await stack.enter_async_context(grpc.aio.insecure_channel(rpc.address))
-        yield BatchServer(opened, rpc, channel, bus, made)
+        yield BatchServer(opened, rpc, channel, bus, made, shelf)

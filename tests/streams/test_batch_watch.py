@@ -113,7 +113,7 @@ async def test_a_batch_that_waits_shows_that_its_stream_is_alive(tmp_path: Path)
             kinds.append(message.control.WhichOneof("control") or "events")
         call.cancel()
         result = server.batches.ProcessBatch(pb.ProcessBatchRequest(images=images(1)))
-        told = []
+        told: list[str | None] = []
         while told[-1:] != ["heartbeat"] or "batch_start" not in told:
             told.append((await next_of(result)).WhichOneof("payload"))
         result.cancel()

@@ -3,48 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 
 import grpc
 from google.rpc import status_pb2
 
 from vidence.batch.v1 import batch_pb2, batch_service_pb2, batch_service_pb2_grpc
 from vidence.stream.v1 import stream_control_pb2
+from vidence_client.batch_files import BatchFile, FileLike, each_of, image_of, images_of
 from vidence_client.channel import DEFAULT_TIMEOUT_S, Channel
-from vidence_client.contents import bytes_of
 from vidence_client.errors import VidenceError
 from vidence_client.selection import WatchStart
 from vidence_client.stream import Envelope, Stream, StreamCall
 from vidence_client.watch import Watch
 from vidence_client.watch_shape import GapListener, ReconnectListener
 
+__all__ = ["BatchClient", "BatchFile", "BatchWatch", "FileLike", "ProcessResponse"]
+
 ProcessResponse = batch_service_pb2.ProcessBatchResponse
 BatchWatch = Watch[batch_service_pb2.WatchBatchResponse, batch_service_pb2.BatchEvent]
 
 _TERMINAL = frozenset({"complete", "batch_failed"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchFile:
-    """An image of a batch.
-
-    Attributes:
-        content: The file's bytes, or where it lies.
-        file_name: Its name, for people; empty: that of the path.
-        document_type: Key of the type; empty: that of the batch.
-        pdf_page: Page of a PDF, from 1; 0: the first.
-    """
-
-    content: bytes | Path
-    file_name: str = ""
-    document_type: str = ""
-    pdf_page: int = 0
-
-
-FileLike = BatchFile | Path | bytes
-"""What is taken for an image: a file with all there is to say of it, a path, or bytes."""
 
 
 def _connected(response: ProcessResponse) -> stream_control_pb2.Connected | None:
@@ -62,6 +41,13 @@ _ENVELOPE: Envelope[ProcessResponse] = Envelope(
     is_terminal=lambda response: response.WhichOneof("payload") in _TERMINAL,
 )
 
+_IMAGE: Envelope[batch_service_pb2.GetBatchItemImageResponse] = Envelope(
+    sequence=lambda response: response.sequence,
+    connected=lambda response: response.connected if response.HasField("connected") else None,
+    failed=lambda response: response.image_failed.status if response.HasField("image_failed") else None,
+    is_terminal=lambda response: response.WhichOneof("payload") in {"image_complete", "image_failed"},
+)
+
 
 class BatchClient:
     """Reads many images over one channel. `Client.batches` is one."""
@@ -75,6 +61,7 @@ class BatchClient:
         files: Sequence[FileLike],
         *,
         document_type: str = "",
+        library_id: str = "",
         heartbeat_period_s: float | None = None,
         timeout: float | None = None,
     ) -> Stream[ProcessResponse]:
@@ -86,6 +73,7 @@ class BatchClient:
         Args:
             files: The images; a result's `index` is the place here.
             document_type: Key of the type of those that name none; empty: the service finds it out.
+            library_id: The library that each result goes into, told by `filing`; empty: none.
             heartbeat_period_s: How often the server shows that it is alive, 1–300 s; None: its default.
             timeout: Seconds for all images; None: no limit.
 
@@ -95,7 +83,7 @@ class BatchClient:
 
         async def start(remaining_s: float | None) -> StreamCall:
             request = batch_service_pb2.ProcessBatchRequest(
-                images=await _images(files), document_type=document_type
+                images=await images_of(files), document_type=document_type, library_id=library_id
             )
             if heartbeat_period_s is not None:
                 request.heartbeat_period.FromTimedelta(timedelta(seconds=heartbeat_period_s))
@@ -104,7 +92,12 @@ class BatchClient:
         return Stream(start, _ENVELOPE, self._channel, timeout=timeout)
 
     async def read(
-        self, files: Sequence[FileLike], *, document_type: str = "", timeout: float = 600.0
+        self,
+        files: Sequence[FileLike],
+        *,
+        document_type: str = "",
+        library_id: str = "",
+        timeout: float = 600.0,
     ) -> batch_service_pb2.ReadBatchResponse:
         """Reads images in one call and answers once, in their order; arguments as in `process`.
 
@@ -112,7 +105,9 @@ class BatchClient:
             VidenceError: The call failed; a single image's failure is its outcome.
             OSError: A file cannot be read.
         """
-        request = batch_service_pb2.ReadBatchRequest(images=await _images(files), document_type=document_type)
+        request = batch_service_pb2.ReadBatchRequest(
+            images=await images_of(files), document_type=document_type, library_id=library_id
+        )
         return await self._channel.call(self._stub.ReadBatch, request, timeout=timeout)
 
     async def upload(
@@ -122,6 +117,7 @@ class BatchClient:
         batch_id: str = "",
         idempotency_key: str = "",
         document_type: str = "",
+        library_id: str = "",
         start: bool = True,
         timeout: float | None = None,
     ) -> batch_pb2.Batch:
@@ -132,6 +128,7 @@ class BatchClient:
             batch_id: An open batch; empty: a new one, or that of the key.
             idempotency_key: The caller's name for the batch: the same key gives the same batch.
             document_type: Of a new batch: key of the type of images that name none.
+            library_id: Of a new batch: the library that each result goes into; empty: none.
             start: Whether it begins to be read.
             timeout: Seconds for everything; None: no limit.
 
@@ -140,14 +137,18 @@ class BatchClient:
             OSError: A file cannot be read.
         """
         opening = batch_service_pb2.UploadOpening(
-            batch_id=batch_id, idempotency_key=idempotency_key, document_type=document_type, start=start
+            batch_id=batch_id,
+            idempotency_key=idempotency_key,
+            document_type=document_type,
+            library_id=library_id,
+            start=start,
         )
 
         async def requests() -> AsyncIterator[batch_service_pb2.UploadBatchRequest]:
             yield batch_service_pb2.UploadBatchRequest(opening=opening)
             index = 0
-            async for each in _each(files):
-                item = batch_service_pb2.UploadItem(index=index, image=await _image(each))
+            async for each in each_of(files):
+                item = batch_service_pb2.UploadItem(index=index, image=await image_of(each))
                 yield batch_service_pb2.UploadBatchRequest(item=item)
                 index += 1
 
@@ -158,11 +159,16 @@ class BatchClient:
             raise VidenceError.from_rpc_error(error) from None
 
     async def create(
-        self, *, idempotency_key: str = "", document_type: str = "", timeout: float = DEFAULT_TIMEOUT_S
+        self,
+        *,
+        idempotency_key: str = "",
+        document_type: str = "",
+        library_id: str = "",
+        timeout: float = DEFAULT_TIMEOUT_S,
     ) -> batch_pb2.Batch:
         """Creates an open batch, or gives that of the key; arguments as in `upload`."""
         request = batch_service_pb2.CreateBatchRequest(
-            idempotency_key=idempotency_key, document_type=document_type
+            idempotency_key=idempotency_key, document_type=document_type, library_id=library_id
         )
         return (await self._channel.call(self._stub.CreateBatch, request, timeout=timeout)).batch
 
@@ -176,7 +182,7 @@ class BatchClient:
             OSError: The file cannot be read.
         """
         request = batch_service_pb2.AddBatchItemRequest(
-            batch_id=batch_id, index=index, image=await _image(file)
+            batch_id=batch_id, index=index, image=await image_of(file)
         )
         return (await self._channel.call(self._stub.AddBatchItem, request, timeout=timeout)).item
 
@@ -262,6 +268,20 @@ class BatchClient:
             if not token:
                 return
 
+    async def image(self, batch_id: str, index: int, *, timeout: float = DEFAULT_TIMEOUT_S) -> bytes:
+        """Gives the image of an item, as it was submitted.
+
+        Raises:
+            VidenceError: BATCH_NOT_FOUND, BATCH_ITEM_NOT_FOUND, BLOB_NOT_FOUND where it is kept no more.
+        """
+        request = batch_service_pb2.GetBatchItemImageRequest(batch_id=batch_id, index=index)
+
+        async def start(remaining_s: float | None) -> StreamCall:
+            return self._stub.GetBatchItemImage(request, timeout=remaining_s)
+
+        async with Stream(start, _IMAGE, self._channel, timeout=timeout) as stream:
+            return b"".join([message.image_chunk.data async for message in stream])
+
     async def cancel(self, batch_id: str, *, timeout: float = DEFAULT_TIMEOUT_S) -> batch_pb2.Batch:
         """Cancels a batch; what was read is kept."""
         request = batch_service_pb2.CancelBatchRequest(batch_id=batch_id)
@@ -270,7 +290,9 @@ class BatchClient:
     async def retry(
         self, batch_id: str, indexes: Sequence[int] = (), *, timeout: float = DEFAULT_TIMEOUT_S
     ) -> batch_pb2.Batch:
-        """Puts failed and cancelled items back into work; gives the batch in its next run.
+        """Puts failed and cancelled items back into work, and offers again what the library has not taken.
+
+        Gives the batch in its next run.
 
         Args:
             batch_id: A batch that ended.
@@ -291,34 +313,3 @@ class BatchClient:
 
 def _events_of(response: batch_service_pb2.WatchBatchResponse) -> Sequence[batch_service_pb2.BatchEvent]:
     return response.events
-
-
-async def _each(files: Iterable[FileLike] | AsyncIterable[FileLike]) -> AsyncIterator[FileLike]:
-    if isinstance(files, AsyncIterable):
-        async for each in files:
-            yield each
-    else:
-        for each in files:
-            yield each
-
-
-def _file(file: FileLike) -> BatchFile:
-    return file if isinstance(file, BatchFile) else BatchFile(content=file)
-
-
-async def _image(file: FileLike) -> batch_pb2.BatchImage:
-    return (await _images([file]))[0]
-
-
-async def _images(files: Sequence[FileLike]) -> list[batch_pb2.BatchImage]:
-    known = list(map(_file, files))
-    contents = await bytes_of(*(file.content for file in known))
-    return [
-        batch_pb2.BatchImage(
-            content=content,
-            file_name=file.file_name or (file.content.name if isinstance(file.content, Path) else ""),
-            document_type=file.document_type,
-            pdf_page=file.pdf_page,
-        )
-        for file, content in zip(known, contents, strict=True)
-    ]

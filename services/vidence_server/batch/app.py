@@ -17,10 +17,12 @@ from vidence.job.v1 import worker_service_pb2_grpc as worker_grpc
 from vidence_server.batch import job_servicer, servicer, worker_servicer
 from vidence_server.batch.batches import Batches
 from vidence_server.batch.calls import Calls
-from vidence_server.batch.convert import Codec
+from vidence_server.batch.codec import Codec
 from vidence_server.batch.desk import Desk
 from vidence_server.batch.domain.failure import BackOff
+from vidence_server.batch.domain.filing import Libraries
 from vidence_server.batch.domain.work import DocumentReader
+from vidence_server.batch.filer import Filer
 from vidence_server.batch.foundation import Foundation, Policy
 from vidence_server.batch.housekeeping import Housekeeping
 from vidence_server.batch.intake import Intake
@@ -38,6 +40,7 @@ from vidence_server.batch.workers import Workers
 from vidence_server.core.clock import Clock
 from vidence_server.core.ids import IdFactory
 from vidence_server.runtime.metrics import Metrics
+from vidence_server.runtime.own_calls import OwnCalls
 from vidence_server.runtime.server import RpcServer
 from vidence_server.runtime.service_logs import ServiceLogs
 from vidence_server.storage.blobs import FolderBlobs
@@ -48,6 +51,7 @@ from vidence_server.storage.relay import EventSink, Relay
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _SILENT_LEASES = 3
 _RELAY_COUNTERS = ("relayed", "refused", "failures")
+_FILER_COUNTERS = ("filed", "refused", "failures")
 _WORKER_COUNTERS = ("completed", "failed", "lost", "unreachable")
 
 
@@ -58,6 +62,7 @@ class OpenBatch:
     service: BatchService
     relay: Relay
     logs: ServiceLogs
+    filer: Filer
 
 
 @asynccontextmanager
@@ -65,6 +70,7 @@ async def open_service(
     settings: BatchSettings,
     location: StateLocation,
     bus: EventSink,
+    libraries: Libraries,
     *,
     clock: Clock,
     ids: IdFactory,
@@ -77,6 +83,7 @@ async def open_service(
         settings: The section `batch`.
         location: Of the database, and of the folder `batch-images`, which all servers of one database share.
         bus: Where events go; it may be away at any time.
+        libraries: Where results go that are to be found again; they may be away at any time.
         clock: The service's time.
         ids: Names batches, items, jobs.
         random: Numbers in [0, 1), for jitter.
@@ -101,18 +108,25 @@ async def open_service(
             ids=ids,
             random=random,
             policy=_policy(settings),
+            libraries=libraries,
         )
-        stack.callback(foundation.ring_for_others())
-        service, housekeeping = assemble(foundation, logs, draining, settings.sweep_period_s)
+        stack.enter_context(foundation.ringing_for_others())
+        settlement = Settlement(foundation)
+        service, housekeeping = assemble(foundation, settlement, logs, draining, settings.sweep_period_s)
         await stack.enter_async_context(housekeeping)
-        yield OpenBatch(service, relay, logs)
+        filer = await stack.enter_async_context(Filer(foundation, settlement))
+        yield OpenBatch(service, relay, logs, filer)
 
 
 def assemble(
-    foundation: Foundation, logs: ServiceLogs, draining: asyncio.Event, sweep_period_s: float
+    foundation: Foundation,
+    settlement: Settlement,
+    logs: ServiceLogs,
+    draining: asyncio.Event,
+    sweep_period_s: float,
 ) -> tuple[BatchService, Housekeeping]:
     """The parts on a foundation."""
-    settlement, intake = Settlement(foundation), Intake(foundation)
+    intake = Intake(foundation)
     workers = Workers(foundation.clock, silence_s=_SILENT_LEASES * foundation.policy.lease_s)
     batches, runs = Batches(foundation, intake), Runs(foundation, settlement)
     jobs = Jobs(foundation, intake, runs)
@@ -178,6 +192,7 @@ async def remote_worker(
     ids: IdFactory,
     random: Callable[[], float],
     settings: WorkerSettings | None = None,
+    own_calls: OwnCalls | None = None,
 ) -> AsyncIterator[Worker]:
     """A worker of the service at an address; works within the context, also before the service is there.
 
@@ -189,8 +204,9 @@ async def remote_worker(
         ids: Names the worker.
         random: Numbers in [0, 1), for jitter.
         settings: How it behaves; None: the defaults.
+        own_calls: What its calls carry; None: nothing, in plaintext.
     """
-    async with WorkClient(address) as source:
+    async with WorkClient(address, own_calls) as source:
         worker = Worker(
             source,
             reader,
@@ -209,6 +225,7 @@ def export(metrics: Metrics, opened: OpenBatch) -> None:
     """Shows the numbers of a service as metrics."""
     metrics.export("batch_relay", opened.relay.statistics, counters=_RELAY_COUNTERS)
     metrics.export("batch_logs", opened.logs.statistics)
+    metrics.export("batch_filer", opened.filer.statistics, counters=_FILER_COUNTERS)
 
 
 def export_worker(metrics: Metrics, worker: Worker) -> None:
@@ -224,4 +241,8 @@ def _policy(settings: BatchSettings) -> Policy:
         lease_s=settings.lease_s,
         retention=timedelta(seconds=settings.retention_s),
         open_time=timedelta(seconds=settings.open_s),
+        read_image_time=timedelta(seconds=settings.image_retention_s),
+        filing_time=timedelta(seconds=settings.filing_patience_s),
+        call_filing_time=timedelta(seconds=settings.call_filing_patience_s),
+        filing_back_off=BackOff(settings.first_retry_s, settings.longest_retry_s),
     )

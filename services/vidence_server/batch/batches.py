@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from vidence_server.batch.domain.batch import Batch, Counts, Image, Item
@@ -11,7 +11,7 @@ from vidence_server.batch.domain.states import BatchState, ItemState
 from vidence_server.batch.foundation import Foundation
 from vidence_server.batch.intake import Intake, sha256_of
 from vidence_server.batch.runs import find, wrong_state
-from vidence_server.batch.store import batch_table, item_table
+from vidence_server.batch.store import batch_table, filing_table, item_table
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.storage.database import Transaction
 
@@ -42,13 +42,20 @@ class Batches:
         self._intake = intake
 
     async def create(
-        self, tenant: str, *, idempotency_key: str = "", document_type: str = "", ephemeral: bool = False
+        self,
+        tenant: str,
+        *,
+        idempotency_key: str = "",
+        document_type: str = "",
+        library_id: str = "",
+        ephemeral: bool = False,
     ) -> Batch:
         """Creates an open batch, or gives that of the key.
 
         Raises:
-            DomainError: STORAGE_FULL, STORAGE_FAILED.
+            DomainError: LIBRARY_NOT_FOUND, STORAGE_FULL, STORAGE_FAILED.
         """
+        await self._intake.check_library(tenant, library_id)
         now = self._base.clock.now()
         async with self._base.database.transaction() as transaction:
             if idempotency_key:
@@ -71,6 +78,7 @@ class Batches:
                 expire_time=now + self._base.policy.open_time,
                 first_result_time=None,
                 work_ms=0,
+                library_id=library_id,
             )
             await batch_table.insert(transaction, batch, idempotency_key, server=self._base.database.instance)
         return batch
@@ -164,6 +172,31 @@ class Batches:
             more = await item_table.select_page(snapshot, batch_id, states, after=last, limit=1, max_bytes=1)
         return ItemPage(found, encode_token(str(last), *listing) if more else "")
 
+    async def image(self, tenant: str, batch_id: str, index: int) -> tuple[Item, AsyncIterator[bytes]]:
+        """An item, and its image in pieces of at most 256 KiB.
+
+        Raises:
+            DomainError: BATCH_NOT_FOUND, BATCH_ITEM_NOT_FOUND; and when the pieces are asked for,
+                BLOB_NOT_FOUND, STORAGE_FAILED.
+        """
+        async with self._base.database.snapshot() as snapshot:
+            await find(snapshot, tenant, batch_id)
+            item = await item_table.select_at(snapshot, batch_id, index)
+        if item is None:
+            raise DomainError(
+                Reason.BATCH_ITEM_NOT_FOUND,
+                f"The batch has no item {index}.",
+                metadata={"index": str(index)},
+            )
+        return item, self._base.blobs.chunks(item.blob_id)
+
+    async def forget_images(self, items: Sequence[Item]) -> None:
+        """Deletes the images of items; what else is known of them stays."""
+        if items:
+            ids = [item.id for item in items]
+            await self._base.database.run(lambda transaction: item_table.forget_images(transaction, ids))
+            await self._intake.forget([item.blob_id for item in items])
+
     async def delete(self, tenant: str, batch_id: str) -> None:
         """Deletes a batch that does not run, with all that is kept of it.
 
@@ -175,6 +208,7 @@ class Batches:
             batch = await find(transaction, tenant, batch_id)
             if batch.state.active:
                 raise wrong_state(batch)
+            await filing_table.remove_owner(transaction, batch_id)
             items = await item_table.select_of_batch(transaction, batch_id)
             await item_table.delete_of_batch(transaction, batch_id)
             await batch_table.delete_one(transaction, batch_id)

@@ -34,7 +34,7 @@ class Calls:
         self._logs = logs
 
     async def process(
-        self, tenant: str, images: Sequence[Image], *, document_type: str = ""
+        self, tenant: str, images: Sequence[Image], *, document_type: str = "", library_id: str = ""
     ) -> AsyncGenerator[bytes, None]:
         """Reads images; closing the generator cancels the work.
 
@@ -42,24 +42,25 @@ class Calls:
             The batch's log from its start to its end, as the bytes of watch responses.
 
         Raises:
-            DomainError: BATCH_TOO_MANY_IMAGES, BATCH_TOO_LARGE, QUEUE_FULL, DRAINING, STORAGE_FAILED.
+            DomainError: BATCH_TOO_MANY_IMAGES, BATCH_TOO_LARGE, LIBRARY_NOT_FOUND, QUEUE_FULL, DRAINING,
+                STORAGE_FAILED.
         """
         async with (
-            self._own(tenant, images, document_type) as batch,
+            self._own(tenant, images, document_type, library_id) as batch,
             aclosing(self._entries(batch)) as entries,
         ):
             async for message in entries:
                 yield message
 
     async def read(
-        self, tenant: str, images: Sequence[Image], *, document_type: str = ""
+        self, tenant: str, images: Sequence[Image], *, document_type: str = "", library_id: str = ""
     ) -> tuple[Batch, list[Item]]:
         """Reads images; gives the batch as it ended and its items by index.
 
         Raises:
             DomainError: As `process`.
         """
-        async with self._own(tenant, images, document_type) as batch:
+        async with self._own(tenant, images, document_type, library_id) as batch:
             async with aclosing(self._entries(batch)) as entries:
                 async for _ in entries:
                     pass
@@ -73,8 +74,12 @@ class Calls:
                     return await self._batches.get(tenant, batch.id), items
 
     @asynccontextmanager
-    async def _own(self, tenant: str, images: Sequence[Image], document_type: str) -> AsyncIterator[Batch]:
-        batch = await self._batches.create(tenant, document_type=document_type, ephemeral=True)
+    async def _own(
+        self, tenant: str, images: Sequence[Image], document_type: str, library_id: str
+    ) -> AsyncIterator[Batch]:
+        batch = await self._batches.create(
+            tenant, document_type=document_type, library_id=library_id, ephemeral=True
+        )
         try:
             await self._batches.add_all(batch, images)
             yield batch

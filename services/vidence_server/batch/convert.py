@@ -2,88 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import assert_never
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from vidence.batch.v1 import batch_events_pb2, batch_pb2
+from vidence.batch.v1 import batch_pb2
 from vidence.batch.v1 import batch_service_pb2 as pb
-from vidence.event.v1 import event_pb2
 from vidence.extraction.v1 import document_pb2
 from vidence_server.batch.domain.batch import Batch, Image, Item
 from vidence_server.batch.domain.events import (
     BatchEvent,
     ItemFailed,
+    ItemFiled,
     ItemRead,
-    JobEvent,
     Progress,
     RunEnded,
     RunStarted,
 )
+from vidence_server.batch.domain.limits import media_type_of
 from vidence_server.batch.domain.states import BatchState, ItemState, Stage
-from vidence_server.batch.job_convert import to_job_event
-from vidence_server.batch.status_convert import to_failure_status
-from vidence_server.runtime.service_logs import Encoder, Place
+from vidence_server.batch.status_convert import to_failure_status, to_filing
 from vidence_server.runtime.status import to_duration
-from vidence_server.storage.outbox import OutboxEvent
-
-EVENT_SOURCE = "vidence/batch"
-"""Who tells the events of this service."""
-
-
-class Codec:
-    """Makes messages of what is told; fits `ledger.Codec`."""
-
-    def batch_entry(self, event: BatchEvent, batch: Batch) -> Encoder:
-        """An entry of a batch's log."""
-
-        def encode(place: Place) -> bytes:
-            entry = to_batch_event(event)
-            entry.sequence = place.sequence
-            entry.emit_time.FromNanoseconds(place.time_ns)
-            entry.batch_id = batch.id
-            entry.run = batch.run
-            return entry.SerializeToString()
-
-        return encode
-
-    def job_entry(self, event: JobEvent, job: Item) -> Encoder:
-        """An entry of a job's log."""
-
-        def encode(place: Place) -> bytes:
-            entry = to_job_event(event)
-            entry.sequence = place.sequence
-            entry.emit_time.FromNanoseconds(place.time_ns)
-            entry.job_id = job.id
-            entry.run = job.run
-            return entry.SerializeToString()
-
-        return encode
-
-    def started(self, batch: Batch) -> OutboxEvent:
-        """The event that a run was started."""
-        data = batch_events_pb2.BatchStarted(
-            batch_id=batch.id,
-            run=batch.run,
-            item_count=batch.counts.total,
-            start_time=timestamp(batch.start_time),
-        )
-        return _outbox(batch, "batch.started", lambda event: event.data.Pack(data), batch.start_time)
-
-    def ended(self, batch: Batch) -> OutboxEvent:
-        """The event that a run ended."""
-        kind = {BatchState.FAILED: "batch.failed", BatchState.CANCELLED: "batch.cancelled"}
-        data = batch_events_pb2.BatchEnded(
-            batch_id=batch.id,
-            run=batch.run,
-            state=to_batch_state(batch.state),
-            statistics=to_statistics(batch),
-            total_duration=to_duration(batch.total_s),
-        )
-        name = kind.get(batch.state, "batch.completed")
-        return _outbox(batch, name, lambda event: event.data.Pack(data), batch.end_time)
 
 
 def to_batch_event(event: BatchEvent) -> pb.BatchEvent:
@@ -111,6 +51,11 @@ def to_batch_event(event: BatchEvent) -> pb.BatchEvent:
                 attempt_count=event.attempts,
             )
             return pb.BatchEvent(error=error)
+        case ItemFiled():
+            filing = batch_pb2.BatchFiling(
+                index=event.index, file_name=event.file_name, filing=to_filing(event.filing)
+            )
+            return pb.BatchEvent(filing=filing)
         case RunEnded():
             return pb.BatchEvent(complete=to_complete(event.batch))
         case _:
@@ -131,6 +76,8 @@ def to_process_responses(message: bytes) -> list[pb.ProcessBatchResponse]:
                 response.result.CopyFrom(event.result)
             case "error":
                 response.error.CopyFrom(event.error)
+            case "filing":
+                response.filing.CopyFrom(event.filing)
             case "complete":
                 response.complete.CopyFrom(event.complete)
             case other:
@@ -165,6 +112,9 @@ def to_batch(batch: Batch) -> batch_pb2.Batch:
             succeeded=counts.succeeded,
             failed=counts.failed,
             cancelled=counts.cancelled,
+            filing=counts.filing,
+            filed=counts.filed,
+            unfiled=counts.unfiled,
         ),
         size_bytes=batch.size_bytes,
         document_type=batch.document_type,
@@ -172,6 +122,7 @@ def to_batch(batch: Batch) -> batch_pb2.Batch:
         start_time=timestamp(batch.start_time),
         end_time=timestamp(batch.end_time),
         expire_time=timestamp(batch.expire_time),
+        library_id=batch.library_id,
     )
 
 
@@ -190,6 +141,19 @@ def to_item(item: Item) -> batch_pb2.BatchItem:
         error=to_failure_status(item.failure) if failed and item.failure else None,
         duration=to_duration(item.duration_ms / 1000) if item.state.ended else None,
         end_time=timestamp(item.end_time),
+        filing=None if item.filing is None else to_filing(item.filing),
+        image_expire_time=timestamp(item.image_expire_time),
+    )
+
+
+def to_image_start(item: Item, first: bytes) -> pb.ItemImageStart:
+    """What image an item has, of which these are the first bytes."""
+    return pb.ItemImageStart(
+        index=item.index,
+        file_name=item.file_name,
+        sha256=item.sha256,
+        media_type=media_type_of(first) or "application/octet-stream",
+        size_bytes=item.size_bytes,
     )
 
 
@@ -210,6 +174,8 @@ def to_statistics(batch: Batch) -> batch_pb2.BatchStatistics:
         cancelled=counts.cancelled,
         retried=batch.retried,
         size_bytes=batch.size_bytes,
+        filed=counts.filed,
+        unfiled=counts.unfiled,
     )
 
 
@@ -269,29 +235,6 @@ def _outcome(item: Item) -> pb.BatchOutcome:
         outcome.error.CopyFrom(to_failure_status(item.failure))
     else:
         outcome.document.CopyFrom(document_pb2.Document.FromString(item.result or b""))
+    if item.filing is not None:
+        outcome.filing.CopyFrom(to_filing(item.filing))
     return outcome
-
-
-def _outbox(
-    batch: Batch, kind: str, fill: Callable[[event_pb2.Event], None], time: datetime | None
-) -> OutboxEvent:
-    when = time or batch.create_time
-    event = event_pb2.Event(
-        source=EVENT_SOURCE,
-        # A run starts once and ends once.
-        id=f"{batch.id}/{batch.run}/{'started' if kind == 'batch.started' else 'ended'}",
-        type=kind,
-        subject=f"batches/{batch.id}",
-        severity=event_pb2.SEVERITY_WARNING if kind == "batch.failed" else event_pb2.SEVERITY_INFO,
-        occurrence_time=timestamp(when),
-    )
-    fill(event)
-    return OutboxEvent(
-        tenant=batch.tenant,
-        source=event.source,
-        event_id=event.id,
-        type=event.type,
-        subject=event.subject,
-        encoded=event.SerializeToString(),
-        create_time=when,
-    )

@@ -12,7 +12,7 @@ import structlog
 
 from vidence_server.batch.domain.batch import Item
 from vidence_server.batch.domain.failure import Failure, worker_lost
-from vidence_server.batch.domain.work import Done, Extension, Grant, Lease, LeaseRef, Outcome, Presence
+from vidence_server.batch.domain.work import Extension, Grant, Lease, LeaseRef, Outcome, Presence
 from vidence_server.batch.foundation import Foundation
 from vidence_server.batch.queue.port import Held
 from vidence_server.batch.settlement import Settlement
@@ -93,22 +93,23 @@ class Desk:
     async def complete(self, worker_id: str, ref: LeaseRef, outcome: Outcome, duration_s: float) -> bool:
         """Commits what came of an attempt; see `WorkSource.complete`."""
 
-        async def settle(transaction: Transaction) -> Item | None:
+        async def settle(transaction: Transaction) -> str | None:
             held = await self._base.queue.holds(transaction, ref)
             item = await item_table.select_one(transaction, ref.item_id)
             if item is not None and held is not None:
-                await self._settle(transaction, item, held, outcome, duration_s)
-                return item
+                return await self._settle(transaction, item, held, outcome, duration_s)
             if item is not None and item.finish_token == ref.token:
                 return None  # told before: the answer was lost on its way
             raise _lost()
 
-        item = await self._base.database.run(settle)
-        if item is None:
+        done_with = await self._base.database.run(settle)
+        if done_with is None:
             return True
         self._workers.completed(worker_id)
-        if isinstance(outcome, Done):
-            await self._forget_image(item)
+        if done_with:
+            # What a crash or a failure leaves here expires by itself.
+            with suppress(DomainError):
+                await self._base.blobs.delete(done_with)
         return False
 
     async def release(self, worker_id: str, refs: Sequence[LeaseRef]) -> None:
@@ -167,11 +168,12 @@ class Desk:
 
     async def _settle(
         self, transaction: Transaction, item: Item, held: Held, outcome: Outcome, duration_s: float
-    ) -> None:
+    ) -> str:
+        """Gives the image that is needed no more; empty: none."""
         if isinstance(outcome, Failure):
             await self._settlement.fail(transaction, item, held, outcome, duration_s)
-        else:
-            await self._settlement.succeed(transaction, item, held, outcome.result, duration_s)
+            return ""
+        return await self._settlement.succeed(transaction, item, held, outcome.result, duration_s)
 
     async def _try_lease(self, worker: Presence, count: int) -> tuple[list[Lease], float | None]:
         """Leases what is there; else how long until something may be, s, None where nothing waits."""
@@ -220,12 +222,6 @@ class Desk:
         finally:
             for task in waiting:
                 task.cancel()
-
-    async def _forget_image(self, item: Item) -> None:
-        if item.blob_id:
-            # What a crash or a failure leaves here expires by itself.
-            with suppress(DomainError):
-                await self._base.blobs.delete(item.blob_id)
 
 
 def _server_of(held: Held) -> str:

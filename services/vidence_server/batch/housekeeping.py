@@ -91,11 +91,13 @@ class Housekeeping:
         async with self._base.database.snapshot() as snapshot:
             batches = await batch_table.select_expired(snapshot, now, limit=_AT_ONCE)
             jobs = await item_table.select_expired_jobs(snapshot, now, limit=_AT_ONCE)
+            images = await item_table.select_expired_images(snapshot, now, limit=_AT_ONCE)
         for batch in batches:
             await self._delete(batch.tenant, batch.id)
         for job in jobs:
             await self._jobs.delete(job)
-        if len(batches) == _AT_ONCE or len(jobs) == _AT_ONCE:
+        await self._batches.forget_images(images)
+        if _AT_ONCE in (len(batches), len(jobs), len(images)):
             await self.sweep()
 
     async def _end_call(self, batch: Batch) -> None:

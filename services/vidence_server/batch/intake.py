@@ -23,6 +23,19 @@ class Intake:
     def __init__(self, foundation: Foundation) -> None:
         self._base = foundation
 
+    async def check_library(self, tenant: str, library_id: str) -> None:
+        """Refuses what is to go into a library that there is not; one that is away is believed in.
+
+        Raises:
+            DomainError: LIBRARY_NOT_FOUND.
+        """
+        try:
+            if library_id:
+                await self._base.libraries.check(tenant, library_id)
+        except DomainError as error:
+            if not Failure.of(error).passing:
+                raise
+
     def refusal(self, image: Image) -> DomainError | None:
         """Why an image is not taken; None where it is."""
         try:
@@ -121,6 +134,7 @@ class Intake:
             create_time=now,
             end_time=None if failure is None else now,
             expire_time=None,
+            library_id=batch.library_id,
         )
 
 

@@ -15,7 +15,7 @@ from vidence_server.batch.domain.events import JobAttempted, JobEnded, JobEvent,
 from vidence_server.batch.domain.states import ItemState
 from vidence_server.batch.domain.work import Directive, Done, Lease, LeaseRef, Outcome, Presence, WorkerView
 from vidence_server.batch.jobs import QueueReport
-from vidence_server.batch.status_convert import of_failure_status, to_failure_status
+from vidence_server.batch.status_convert import of_failure_status, to_failure_status, to_filing
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.runtime.status import to_duration
 
@@ -38,6 +38,7 @@ def to_job_event(event: JobEvent) -> pb.JobEvent:
                 result=None if event.result is None else to_result(event.result),
                 error=None if event.failure is None else to_failure_status(event.failure),
                 attempt_count=event.attempts,
+                filing=None if event.filing is None else to_filing(event.filing),
             )
             return pb.JobEvent(complete=complete)
         case _:
@@ -46,6 +47,7 @@ def to_job_event(event: JobEvent) -> pb.JobEvent:
 
 def to_job(job: Item) -> job_pb2.Job:
     """A job, with its result where it was asked for."""
+    read = job.state is ItemState.SUCCEEDED and job.result is not None
     return job_pb2.Job(
         job_id=job.id,
         operation=job.operation,
@@ -53,11 +55,12 @@ def to_job(job: Item) -> job_pb2.Job:
         run=job.run,
         attempt_count=job.attempt,
         max_attempts=job.max_attempts,
-        result=None if job.result is None else to_result(job.result),
+        result=to_result(job.result or b"") if read else None,
         error=None if job.failure is None else to_failure_status(job.failure),
         create_time=_timestamp(job.create_time),
         end_time=_timestamp(job.end_time),
         expire_time=_timestamp(job.expire_time),
+        filing=None if job.filing is None else to_filing(job.filing),
     )
 
 

@@ -10,9 +10,10 @@ import grpc
 from vidence.job.v1 import job_service_pb2 as pb
 from vidence.job.v1 import job_service_pb2_grpc as pb_grpc
 from vidence_server.batch import job_convert
-from vidence_server.batch.foundation import DEFAULT_TENANT
 from vidence_server.batch.ledger import job_log
 from vidence_server.batch.service import BatchService
+from vidence_server.runtime.filed_document import check_may_file
+from vidence_server.runtime.rpc import tenant_of
 from vidence_server.runtime.watch_requests import to_watch_request
 from vidence_server.runtime.watch_streams import WatchStreams
 from vidence_server.streams.requests import Earliest
@@ -33,11 +34,13 @@ class JobServicer(pb_grpc.JobServiceServicer):
         self, request: pb.SubmitJobRequest, context: Context
     ) -> pb.SubmitJobResponse:
         """Takes a job."""
+        check_may_file(request.read_document.library_id)
         job = await self._service.jobs.submit(
-            _tenant(context),
+            tenant_of(context),
             job_convert.to_image(request.read_document),
             idempotency_key=request.idempotency_key,
             max_attempts=request.max_attempts,
+            library_id=request.read_document.library_id,
         )
         return pb.SubmitJobResponse(job=job_convert.to_job(job))
 
@@ -45,14 +48,14 @@ class JobServicer(pb_grpc.JobServiceServicer):
         self, request: pb.GetJobRequest, context: Context
     ) -> pb.GetJobResponse:
         """Gives a job."""
-        job = await self._service.jobs.get(_tenant(context), request.job_id)
+        job = await self._service.jobs.get(tenant_of(context), request.job_id)
         return pb.GetJobResponse(job=job_convert.to_job(job))
 
     async def WatchJob(  # type: ignore[override]  # noqa: N802 - it writes by itself; see `WatchStreams.serve`
         self, request: pb.WatchJobRequest, context: Context
     ) -> None:
         """Tells what happens in a run."""
-        tenant = _tenant(context)
+        tenant = tenant_of(context)
         wanted = to_watch_request(request, default=Earliest())
         job = await self._service.jobs.get(tenant, request.job_id)
         name_of = partial(job_log, tenant, job.id)
@@ -65,7 +68,7 @@ class JobServicer(pb_grpc.JobServiceServicer):
         """Lists a page of jobs."""
         states = set(map(job_convert.of_job_state, request.states))
         page = await self._service.jobs.page(
-            _tenant(context), states, page_size=request.page_size, page_token=request.page_token
+            tenant_of(context), states, page_size=request.page_size, page_token=request.page_token
         )
         jobs = map(job_convert.to_job, page.jobs)
         return pb.ListJobsResponse(jobs=jobs, next_page_token=page.next_page_token)
@@ -74,7 +77,7 @@ class JobServicer(pb_grpc.JobServiceServicer):
         self, request: pb.CancelJobRequest, context: Context
     ) -> pb.CancelJobResponse:
         """Cancels a job."""
-        job = await self._service.jobs.cancel(_tenant(context), request.job_id)
+        job = await self._service.jobs.cancel(tenant_of(context), request.job_id)
         return pb.CancelJobResponse(job=job_convert.to_job(job))
 
     async def ListWorkers(  # noqa: N802 - the name of the RPC
@@ -109,7 +112,7 @@ class JobServicer(pb_grpc.JobServiceServicer):
         context: Context,
     ) -> pb.GetQueueStatisticsResponse:
         """Gives the numbers of the queue."""
-        report = await self._service.jobs.report(_tenant(context))
+        report = await self._service.jobs.report(tenant_of(context))
         statistics = job_convert.to_queue_statistics(report, self._service.workers.views())
         return pb.GetQueueStatisticsResponse(statistics=statistics)
 
@@ -118,7 +121,7 @@ class JobServicer(pb_grpc.JobServiceServicer):
     ) -> pb.ListDeadLettersResponse:
         """Lists a page of dead letters."""
         page = await self._service.jobs.dead_letters(
-            _tenant(context), page_size=request.page_size, page_token=request.page_token
+            tenant_of(context), page_size=request.page_size, page_token=request.page_token
         )
         letters = map(job_convert.to_dead_letter, page.jobs)
         return pb.ListDeadLettersResponse(dead_letters=letters, next_page_token=page.next_page_token)
@@ -127,9 +130,5 @@ class JobServicer(pb_grpc.JobServiceServicer):
         self, request: pb.RequeueDeadLettersRequest, context: Context
     ) -> pb.RequeueDeadLettersResponse:
         """Puts dead letters back into work."""
-        count = await self._service.jobs.requeue(_tenant(context), request.item_ids)
+        count = await self._service.jobs.requeue(tenant_of(context), request.item_ids)
         return pb.RequeueDeadLettersResponse(item_count=count)
-
-
-def _tenant(context: Context) -> str:  # noqa: ARG001 - the credential will say which
-    return DEFAULT_TENANT

@@ -14,7 +14,7 @@ from vidence_server.batch.foundation import Foundation
 from vidence_server.batch.intake import Intake, sha256_of
 from vidence_server.batch.queue.port import QueuedWork, QueueNumbers
 from vidence_server.batch.runs import Runs
-from vidence_server.batch.store import item_table
+from vidence_server.batch.store import filing_table, item_table
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.storage.database import Transaction
 
@@ -45,20 +45,28 @@ class Jobs:
         self._runs = runs
 
     async def submit(
-        self, tenant: str, image: Image, *, idempotency_key: str = "", max_attempts: int = 0
+        self,
+        tenant: str,
+        image: Image,
+        *,
+        idempotency_key: str = "",
+        max_attempts: int = 0,
+        library_id: str = "",
     ) -> Item:
         """Submits the reading of one image; the same key gives the same job.
 
         Raises:
-            DomainError: The IMAGE_… reasons, IDEMPOTENCY_CONFLICT, QUEUE_FULL.
+            DomainError: The IMAGE_… reasons, LIBRARY_NOT_FOUND, IDEMPOTENCY_CONFLICT, QUEUE_FULL.
         """
         self._base.policy.limits.check_image(image.content)
+        await self._intake.check_library(tenant, library_id)
         async with self._base.database.snapshot() as snapshot:
             known = await _by_key(snapshot, tenant, idempotency_key)
         if known is not None:
             return _same(known, await sha256_of(image.content))
         async with self._intake.kept(image) as blob:
-            job = replace(self._new(tenant, image, max_attempts), blob_id=blob.id, sha256=blob.sha256)
+            job = self._new(tenant, image, max_attempts)
+            job = replace(job, blob_id=blob.id, sha256=blob.sha256, library_id=library_id)
             async with self._base.database.transaction() as transaction:
                 known = await _by_key(transaction, tenant, idempotency_key)
                 if known is None:
@@ -91,9 +99,10 @@ class Jobs:
             if job.state.ended:
                 return job
             await self._base.queue.remove(transaction, [job_id])
+            await filing_table.remove(transaction, job_id)
             expire_time = now + self._base.policy.retention
             job = replace(job, state=ItemState.CANCELLED, end_time=now, expire_time=expire_time)
-            await item_table.save(transaction, replace(job, blob_id=""))
+            await item_table.save(transaction, replace(job, blob_id="", result=None, filing=None))
             ended = JobEnded(job.state, job.operation, job.attempt)
             await self._base.ledger.tell_job(transaction, job, ended, end=True)
         await self._intake.forget([job.blob_id])

@@ -7,11 +7,13 @@ from dataclasses import replace
 
 from vidence_server.batch.domain.batch import Batch, Item
 from vidence_server.batch.domain.events import BatchEvent, ItemFailed, Progress, RunStarted
+from vidence_server.batch.domain.failure import Failure
+from vidence_server.batch.domain.filing import FilingState
 from vidence_server.batch.domain.states import BatchState, ItemState, Stage
 from vidence_server.batch.foundation import Foundation
 from vidence_server.batch.queue.port import QueuedWork
 from vidence_server.batch.settlement import Settlement
-from vidence_server.batch.store import batch_table, item_table
+from vidence_server.batch.store import batch_table, filing_table, item_table
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.storage.database import Transaction
 
@@ -64,7 +66,14 @@ class Runs:
             await self._base.queue.remove_owner(transaction, batch_id)
             now = self._base.clock.now()
             cancelled = await item_table.cancel_of_batch(transaction, batch_id, now)
-            counts = replace(batch.counts, running=0, cancelled=batch.counts.cancelled + cancelled)
+            unfiled = await self._stop_filing(transaction, batch_id)
+            counts = replace(
+                batch.counts,
+                running=0,
+                cancelled=batch.counts.cancelled + cancelled,
+                filing=0,
+                unfiled=batch.counts.unfiled + unfiled,
+            )
             batch = replace(batch, counts=counts)
             return await self._settlement.end(transaction, batch, BatchState.CANCELLED)
 
@@ -94,21 +103,37 @@ class Runs:
             raise wrong_state(batch)
         found = await item_table.select_of_batch(transaction, batch_id, _AGAIN)
         again = {item.index: item for item in found if item.blob_id}
+        unfiled = await item_table.select_unfiled(transaction, batch_id, FilingState.REFUSED)
+        again |= {item.index: item for item in unfiled}
         for index in indexes:
             if index not in again:
                 raise _no_item(index)
         chosen = [again[index] for index in sorted(set(indexes) or again)]
         if not chosen:
             raise _empty()
-        batch = _next_run(batch, chosen)
-        for item in chosen:
+        to_file = [item for item in chosen if item.filing is not None]
+        to_read = [item for item in chosen if item.filing is None]
+        batch = replace(_next_run(batch, to_read, len(to_file)), start_time=self._base.clock.now())
+        for item in to_read:
             await item_table.save(transaction, _fresh(item, self._base.policy.max_attempts))
-        await self._enqueue(transaction, batch, chosen)
-        batch = replace(batch, start_time=self._base.clock.now())
+        await self._enqueue(transaction, batch, to_read)
+        for item in to_file:
+            await item_table.save_filing(transaction, replace(item, filing=item.new_filing))
+            await self._settlement.offer(transaction, item)
         await batch_table.save(transaction, batch)
         started = RunStarted(batch.counts.total, batch.counts.done)
         await self._base.ledger.started(transaction, batch, [started])
         return batch, len(chosen)
+
+    async def _stop_filing(self, transaction: Transaction, batch_id: str) -> int:
+        """What is on its way into a library goes no further; gives how many results that were."""
+        await filing_table.remove_owner(transaction, batch_id)
+        stopped = await item_table.select_unfiled(transaction, batch_id, FilingState.PENDING)
+        for item in stopped:
+            if item.filing is not None:
+                filing = replace(item.filing, state=FilingState.REFUSED, failure=_cancelled())
+                await item_table.save_filing(transaction, replace(item, filing=filing))
+        return len(stopped)
 
     async def _enqueue(self, transaction: Transaction, batch: Batch, items: Sequence[Item]) -> None:
         now = self._base.clock.now()
@@ -146,12 +171,14 @@ def _refusals(total: int, refused: Sequence[Item]) -> list[BatchEvent]:
     return events
 
 
-def _next_run(batch: Batch, items: Sequence[Item]) -> Batch:
+def _next_run(batch: Batch, items: Sequence[Item], to_file: int) -> Batch:
     failed = sum(item.state is ItemState.FAILED for item in items)
     counts = replace(
         batch.counts,
         failed=batch.counts.failed - failed,
         cancelled=batch.counts.cancelled - (len(items) - failed),
+        filing=to_file,
+        unfiled=batch.counts.unfiled - to_file,
     )
     return replace(
         batch,
@@ -185,6 +212,10 @@ def _no_item(index: int) -> DomainError:
         f"The batch has no item {index} that could be read again.",
         metadata={"index": str(index)},
     )
+
+
+def _cancelled() -> Failure:
+    return Failure.of(DomainError(Reason.CANCELLED, "The batch was cancelled before the library had this."))
 
 
 def _empty() -> DomainError:

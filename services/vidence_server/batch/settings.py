@@ -46,6 +46,17 @@ class BatchSettings(Section):
     open_s: float = Field(
         86_400.0, gt=0, description="Time for which a batch that is not started is kept after its last item."
     )
+    image_retention_s: float = Field(
+        900.0,
+        ge=0,
+        description="Time for which the image of an item is kept after it was read; 0: deleted at once.",
+    )
+    filing_patience_s: float = Field(
+        86_400.0, ge=0, description="Time for which a result is offered to a library that does not take it."
+    )
+    call_filing_patience_s: float = Field(
+        30.0, ge=0, description="The same for `ProcessBatch` and `ReadBatch`, which wait for it."
+    )
     sweep_period_s: float = Field(60.0, gt=0, description="How often what has expired is deleted.")
 
     @property

@@ -1,4 +1,4 @@
-"""Failures of items as `google.rpc.Status`, and back."""
+"""Failures of items as `google.rpc.Status`, and back; what became of results in libraries."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import grpc
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 
+from vidence.library.v1 import filing_pb2
 from vidence_server.batch.domain.failure import Failure
+from vidence_server.batch.domain.filing import Filing
 from vidence_server.core.errors import ErrorKind, Reason
 from vidence_server.runtime.status import ERROR_DOMAIN
 
@@ -28,3 +30,13 @@ def of_failure_status(status: Status) -> Failure:
     code = _CODES.get(status.code, grpc.StatusCode.INTERNAL).name
     kind = ErrorKind[code] if code in ErrorKind.__members__ else ErrorKind.INTERNAL
     return Failure(info.reason or str(Reason.INTERNAL), kind, status.message, dict(info.metadata))
+
+
+def to_filing(filing: Filing) -> filing_pb2.Filing:
+    """What became of a result that was to go into a library."""
+    return filing_pb2.Filing(
+        library_id=filing.library_id,
+        document_id=filing.document_id,
+        state=filing_pb2.FilingState.Value(f"FILING_STATE_{filing.state.value}"),
+        error=None if filing.failure is None else to_failure_status(filing.failure),
+    )

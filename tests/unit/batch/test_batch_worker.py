@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -23,7 +23,7 @@ from vidence_server.batch.domain.work import (
     Presence,
 )
 from vidence_server.batch.worker.worker import Worker, WorkerSettings
-from vidence_server.core.clock import SystemClock
+from vidence_server.core.clock import Clock, SystemClock
 from vidence_server.core.errors import DomainError, Reason
 
 pytestmark = pytest.mark.requirement("R-BA2")
@@ -45,6 +45,8 @@ class FakeSource:
     taken: dict[LeaseRef, str] = field(default_factory=dict)
     refusals: int = 0
     """So many requests for items are refused."""
+    slow: dict[str, Callable[[], None]] = field(default_factory=dict)
+    """What happens while the image of a text is on its way."""
 
     async def lease(self, worker: Presence, count: int, *, wait_s: float) -> Grant:
         if self.refusals:
@@ -60,6 +62,7 @@ class FakeSource:
         return Grant(tuple(leases), Directive(drain=False, concurrency=worker.concurrency))
 
     async def content(self, ref: LeaseRef) -> bytes:
+        self.slow.get(self.taken[ref], lambda: None)()
         if self.taken[ref] == "gone":
             raise DomainError(Reason.BLOB_NOT_FOUND, "gone")
         if self.taken[ref] == "theirs":
@@ -81,14 +84,28 @@ class FakeSource:
         self.released.append(worker_id)
 
 
-def working(source: FakeSource, reader: FakeReader, concurrency: int = 2) -> Worker:
+class LeapingClock(SystemClock):
+    """Jumps ahead, as for a process that was not given the processor."""
+
+    ahead_s = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.ahead_s
+
+    def leap(self) -> None:
+        self.ahead_s += 60.0
+
+
+def working(
+    source: FakeSource, reader: FakeReader, concurrency: int = 2, clock: Clock | None = None
+) -> Worker:
     return Worker(
         source,
         reader,
         worker_id="wrk_1",
         name="test",
         concurrency=concurrency,
-        clock=SystemClock(),
+        clock=clock or SystemClock(),
         random=random.Random(1).random,
         settings=QUICK,
     )
@@ -168,3 +185,21 @@ async def test_what_is_not_done_within_the_grace_is_given_back() -> None:
     assert not source.told
     assert reader.dropped == {"one": 1}
     assert source.released == ["wrk_1"]
+
+
+async def test_what_was_lost_before_its_reading_began_is_not_begun() -> None:
+    clock = LeapingClock()
+    source = FakeSource(["slow", "two"], lost={"slow"}, slow={"slow": clock.leap})
+    reader = FakeReader()
+    async with working(source, reader, concurrency=1, clock=clock):
+        await eventually(lambda: bool(source.told))
+    assert [text for text, _ in source.told] == ["two"]
+    assert reader.began == {"two": 1}
+
+
+async def test_what_is_still_its_own_after_a_long_wait_is_read() -> None:
+    clock = LeapingClock()
+    source, reader = FakeSource(["slow"], slow={"slow": clock.leap}), FakeReader()
+    async with working(source, reader, clock=clock):
+        await eventually(lambda: bool(source.told))
+    assert reader.ended == {"slow": 1}

@@ -18,13 +18,13 @@ def find_files(paths: Iterable[Path], *, recursive: bool = False) -> list[Path]:
     return list(found)
 
 
-def key_of(files: Sequence[Path], document_type: str) -> str:
+def key_of(files: Sequence[Path], document_type: str, library_id: str = "") -> str:
     """A name for reading these files as they are now: the same files give the same batch.
 
     Raises:
         OSError: A file is gone.
     """
-    digest = hashlib.sha256(document_type.encode())
+    digest = hashlib.sha256(f"{document_type}\0{library_id}".encode())
     for file in files:
         status = file.stat()
         digest.update(f"\0{file.resolve()}\0{status.st_size}\0{status.st_mtime_ns}".encode())

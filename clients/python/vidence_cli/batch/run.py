@@ -6,6 +6,7 @@ import asyncio
 import sys
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +22,23 @@ from vidence_cli.server import ServerChoice, chosen_server, connect, server_opti
 from vidence_client import Client, VidenceError
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be read, and how.
+
+    Attributes:
+        files: The images.
+        key: The name by which the batch is known again.
+        document_type: Key of the type; empty: the service finds it out.
+        library_id: The library that each result goes into; empty: none.
+    """
+
+    files: Sequence[Path]
+    key: str
+    document_type: str
+    library_id: str
 
 
 def file_options(command: F) -> F:
@@ -39,7 +57,10 @@ def file_options(command: F) -> F:
     anew = click.option(
         "--new", "anew", is_flag=True, help="Read again although these files are known as a batch."
     )
-    return paths(kind(recursive(anew(command))))
+    library = click.option(
+        "--library", "library_id", metavar="ID", default="", help="Put each result into this library."
+    )
+    return paths(kind(library(recursive(anew(command)))))
 
 
 def json_option(command: F) -> F:
@@ -60,6 +81,7 @@ def run(
     *,
     paths: tuple[Path, ...],
     document_type: str,
+    library_id: str,
     recursive: bool,
     anew: bool,
     as_json: bool,
@@ -69,10 +91,9 @@ def run(
 
     The batch lives on the server: after Ctrl-C the same command goes on where it was; nothing is read twice.
     """
-    files, key = _chosen(paths, document_type, recursive=recursive, anew=anew)
-    telling = _telling(as_json=as_json)
-    state = asyncio.run(_run(chosen_server(context), files, key, document_type, telling))
-    context.exit(_exit_code(state))
+    order = _chosen(paths, document_type, library_id, recursive=recursive, anew=anew)
+    end = asyncio.run(_run(chosen_server(context), order, _telling(as_json=as_json)))
+    context.exit(_exit_code(end))
 
 
 @click.command()
@@ -85,16 +106,17 @@ def submit(
     *,
     paths: tuple[Path, ...],
     document_type: str,
+    library_id: str,
     recursive: bool,
     anew: bool,
     **_: object,
 ) -> None:
     """Hand images in and return at once; `watch`, `get` and `export` take the batch's id."""
-    files, key = _chosen(paths, document_type, recursive=recursive, anew=anew)
+    order = _chosen(paths, document_type, library_id, recursive=recursive, anew=anew)
 
     async def hand_in(choice: ServerChoice) -> batch_pb2.Batch:
         async with connect(choice) as client:
-            return await _handed_in(client, files, key, document_type)
+            return await _handed_in(client, order)
 
     batch = asyncio.run(hand_in(chosen_server(context)))
     if sys.stdout.isatty():
@@ -123,7 +145,7 @@ def watch(
     """Tell what happens to a batch, from its beginning, until it ends."""
     telling = _telling(as_json=as_json)
 
-    async def follow(choice: ServerChoice) -> batch_pb2.BatchState.ValueType:
+    async def follow(choice: ServerChoice) -> batch_pb2.BatchComplete:
         async with connect(choice) as client:
             return await _watched(client, batch_id, telling, run=number or 0, after=after)
 
@@ -131,37 +153,38 @@ def watch(
 
 
 def _chosen(
-    paths: Sequence[Path], document_type: str, *, recursive: bool, anew: bool
-) -> tuple[list[Path], str]:
+    paths: Sequence[Path], document_type: str, library_id: str, *, recursive: bool, anew: bool
+) -> Order:
     files = find_files(paths, recursive=recursive)
     if not files:
         raise click.UsageError("there is no image")
-    key = key_of(files, document_type)
-    return files, f"{key}-{uuid.uuid4().hex}" if anew else key
+    key = key_of(files, document_type, library_id)
+    return Order(files, f"{key}-{uuid.uuid4().hex}" if anew else key, document_type, library_id)
 
 
 def _telling(*, as_json: bool) -> Telling:
     return JsonTelling() if as_json or not sys.stdout.isatty() else PersonTelling(Console())
 
 
-def _exit_code(state: batch_pb2.BatchState.ValueType) -> ExitCode:
-    return ExitCode.FINE if state == batch_pb2.BATCH_STATE_SUCCEEDED else ExitCode.FAILED
+def _exit_code(end: batch_pb2.BatchComplete) -> ExitCode:
+    fine = end.state == batch_pb2.BATCH_STATE_SUCCEEDED and not end.statistics.unfiled
+    return ExitCode.FINE if fine else ExitCode.FAILED
 
 
-async def _handed_in(client: Client, files: Sequence[Path], key: str, document_type: str) -> batch_pb2.Batch:
+async def _handed_in(client: Client, order: Order) -> batch_pb2.Batch:
     """The batch of these files: new, or as far as an interrupted command brought it."""
-    batch = await client.batches.create(idempotency_key=key, document_type=document_type)
+    batch = await client.batches.create(
+        idempotency_key=order.key, document_type=order.document_type, library_id=order.library_id
+    )
     if batch.state != batch_pb2.BATCH_STATE_OPEN:
         click.echo(f"{batch.batch_id}: these files are known; --new reads them again", err=True)
         return batch
-    return await client.batches.upload(files, batch_id=batch.batch_id)
+    return await client.batches.upload(order.files, batch_id=batch.batch_id)
 
 
-async def _run(
-    choice: ServerChoice, files: Sequence[Path], key: str, document_type: str, telling: Telling
-) -> batch_pb2.BatchState.ValueType:
+async def _run(choice: ServerChoice, order: Order, telling: Telling) -> batch_pb2.BatchComplete:
     async with connect(choice) as client:
-        batch = await _handed_in(client, files, key, document_type)
+        batch = await _handed_in(client, order)
         try:
             return await _watched(client, batch.batch_id, telling)
         except asyncio.CancelledError:
@@ -172,15 +195,15 @@ async def _run(
 
 async def _watched(
     client: Client, batch_id: str, telling: Telling, *, run: int = 0, after: str = ""
-) -> batch_pb2.BatchState.ValueType:
-    state = batch_pb2.BATCH_STATE_UNSPECIFIED
+) -> batch_pb2.BatchComplete:
+    end = batch_pb2.BatchComplete()
     with telling:
         async with client.batches.watch(batch_id, run=run, after=after, on_reconnect=_reconnected) as events:
             async for event in events:
                 telling.take(event)
                 if event.HasField("complete"):
-                    state = event.complete.state
-    return state
+                    end = event.complete
+    return end
 
 
 def _reconnected(why: VidenceError) -> None:

@@ -32,6 +32,16 @@ class Telling(Protocol):
         ...
 
 
+class _Image(Protocol):
+    """What every message about one image says."""
+
+    @property
+    def index(self) -> int: ...
+
+    @property
+    def file_name(self) -> str: ...
+
+
 class JsonTelling:
     """One ProtoJSON object per event."""
 
@@ -95,33 +105,37 @@ class PersonTelling:
                 self._console.print(_read(event.result))
             case "error":
                 self._console.print(_failed(event.error))
+            case "filing" if event.filing.filing.HasField("error"):
+                self._console.print(_filed(event.filing))
             case "complete":
                 self._console.print(closing(event.complete))
             case _:
                 pass
 
 
-def _name(file_name: str, index: int) -> str:
-    return plain(file_name or f"image {index}")
+def _line(image: _Image, *, fine: bool, kind: str, more: str) -> Text:
+    return Text.assemble(
+        ("✓ ", "green") if fine else ("✗ ", "red"),
+        plain(image.file_name or f"image {image.index}"),
+        (f"  {plain(kind)}", "cyan" if fine else "red"),
+        (f"  {plain(more)}", "dim"),
+    )
 
 
 def _read(result: batch_pb2.BatchResult) -> Text:
     count, seconds = len(result.document.fields), result.duration.ToTimedelta().total_seconds()
-    return Text.assemble(
-        ("✓ ", "green"),
-        _name(result.file_name, result.index),
-        (f"  {plain(result.document.document_type)}", "cyan"),
-        (f"  {count} field{'' if count == 1 else 's'}, {seconds:.2f} s", "dim"),
-    )
+    more = f"{count} field{'' if count == 1 else 's'}, {seconds:.2f} s"
+    return _line(result, fine=True, kind=result.document.document_type, more=more)
 
 
 def _failed(error: batch_pb2.BatchError) -> Text:
-    return Text.assemble(
-        ("✗ ", "red"),
-        _name(error.file_name, error.index),
-        (f"  {plain(error.reason)}", "red"),
-        (f"  {plain(error.error.message)}", "dim"),
-    )
+    return _line(error, fine=False, kind=error.reason, more=error.error.message)
+
+
+def _filed(filing: batch_pb2.BatchFiling) -> Text:
+    """Why a result is not in its library."""
+    kind = f"not in {filing.filing.library_id}"
+    return _line(filing, fine=False, kind=kind, more=filing.filing.error.message)
 
 
 def closing(complete: batch_pb2.BatchComplete) -> Text:
@@ -132,4 +146,5 @@ def closing(complete: batch_pb2.BatchComplete) -> Text:
     parts = [f"{numbers.succeeded} of {numbers.total} read"]
     parts += [f"{numbers.failed} failed"] if numbers.failed else []
     parts += [f"{numbers.cancelled} cancelled"] if numbers.cancelled else []
+    parts += [f"{numbers.filed} in the library"] if numbers.filed or numbers.unfiled else []
     return Text(f"{state}: {', '.join(parts)}, {seconds:.1f} s", style="bold")

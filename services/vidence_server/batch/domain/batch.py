@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from vidence_server.batch.domain.failure import Failure
+from vidence_server.batch.domain.filing import Filing, document_id_of
 from vidence_server.batch.domain.states import BatchState, ItemState
 
 READ_DOCUMENT = "read_document"
@@ -32,6 +33,16 @@ class Counts:
     succeeded: int = 0
     failed: int = 0
     cancelled: int = 0
+    filing: int = 0
+    """Of those that were read: on their way into the library."""
+    filed: int = 0
+    unfiled: int = 0
+    """Of those that were read: not taken by the library."""
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.done == self.total and not self.filing
 
     @property
     def done(self) -> int:
@@ -73,6 +84,8 @@ class Batch:
     first_result_time: datetime | None
     work_ms: int
     """Time that workers spent on attempts of this run that ended, ms."""
+    library_id: str = ""
+    """The library that results go into; empty: none."""
 
     @property
     def total_s(self) -> float:
@@ -124,8 +137,21 @@ class Item:
     """Of a job that ended."""
     result: bytes | None = None
     """What came of it, encoded; None also where it was not asked for."""
+    library_id: str = ""
+    """The library that its result goes into; empty: none."""
+    filing: Filing | None = None
+    """What became of the result there; None before there is one."""
+    image_expire_time: datetime | None = None
+    """When the image of an item that was read is deleted; None: with its batch, or it is gone."""
 
     @property
     def owner(self) -> str:
         """What it belongs to: its batch, or itself."""
         return self.batch_id or self.id
+
+    @property
+    def new_filing(self) -> Filing | None:
+        """The beginning of its result's way into the library; None where there is none."""
+        if not self.library_id:
+            return None
+        return Filing(self.library_id, document_id_of(self.batch_id, self.index, self.id))

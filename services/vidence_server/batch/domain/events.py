@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from vidence_server.batch.domain.batch import Batch
 from vidence_server.batch.domain.failure import Failure
+from vidence_server.batch.domain.filing import Filing
 from vidence_server.batch.domain.states import ItemState, Stage
 
 
@@ -53,6 +54,15 @@ class ItemFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class ItemFiled:
+    """What was read of an item is in the library, or was not taken by it."""
+
+    index: int
+    file_name: str
+    filing: Filing
+
+
+@dataclass(frozen=True, slots=True)
 class RunEnded:
     """A run of a batch ended."""
 
@@ -85,7 +95,8 @@ class JobEnded:
     attempts: int
     result: bytes | None = None
     failure: Failure | None = None
+    filing: Filing | None = None
 
 
-BatchEvent: TypeAlias = RunStarted | Progress | ItemRead | ItemFailed | RunEnded
+BatchEvent: TypeAlias = RunStarted | Progress | ItemRead | ItemFailed | ItemFiled | RunEnded
 JobEvent: TypeAlias = JobAttempted | JobRetried | JobEnded

@@ -52,7 +52,12 @@ BATCHES = Table(
     Column("expire_time", UtcDateTime),
     Column("first_result_time", UtcDateTime),
     Column("work_ms", BigInteger, nullable=False),
+    Column("library_id", String(64), nullable=False),
+    Column("filing", Integer, nullable=False),
+    Column("filed", Integer, nullable=False),
+    Column("unfiled", Integer, nullable=False),
 )
+_COUNTS = ("total", "running", "succeeded", "failed", "cancelled", "filing", "filed", "unfiled")
 
 
 async def insert(transaction: Transaction, batch: Batch, idempotency_key: str, *, server: str) -> None:
@@ -116,7 +121,7 @@ def _batch(row: Row[Any]) -> Batch:
         tenant=row.tenant,
         state=BatchState(row.state),
         run=row.run,
-        counts=Counts(row.total, row.running, row.succeeded, row.failed, row.cancelled),
+        counts=Counts(**{name: getattr(row, name) for name in _COUNTS}),
         retried=row.retried,
         size_bytes=row.size_bytes,
         document_type=row.document_type,
@@ -127,6 +132,7 @@ def _batch(row: Row[Any]) -> Batch:
         expire_time=row.expire_time,
         first_result_time=row.first_result_time,
         work_ms=row.work_ms,
+        library_id=row.library_id,
     )
 
 
@@ -145,12 +151,9 @@ def _values(batch: Batch) -> dict[str, Any]:
         "expire_time",
         "first_result_time",
         "work_ms",
+        "library_id",
     )
     return {name: getattr(batch, name) for name in names} | {
         "state": batch.state.value,
-        "total": counts.total,
-        "running": counts.running,
-        "succeeded": counts.succeeded,
-        "failed": counts.failed,
-        "cancelled": counts.cancelled,
+        **{name: getattr(counts, name) for name in _COUNTS},
     }

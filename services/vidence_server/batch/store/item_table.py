@@ -29,6 +29,7 @@ from sqlalchemy import (
 
 from vidence_server.batch.domain.batch import Item
 from vidence_server.batch.domain.failure import Failure
+from vidence_server.batch.domain.filing import Filing, FilingState, document_id_of
 from vidence_server.batch.domain.states import ItemState
 from vidence_server.core.errors import ErrorKind
 from vidence_server.storage.column_types import UtcDateTime
@@ -61,6 +62,10 @@ ITEMS = Table(
     Column("create_time", UtcDateTime, nullable=False),
     Column("end_time", UtcDateTime),
     Column("expire_time", UtcDateTime),
+    Column("library_id", String(64), nullable=False),
+    Column("filing_state", String(16), nullable=False),
+    Column("filing_failure", Text),
+    Column("image_expire_time", UtcDateTime),
 )
 _PLAIN = (
     "id",
@@ -83,6 +88,8 @@ _PLAIN = (
     "create_time",
     "end_time",
     "expire_time",
+    "library_id",
+    "image_expire_time",
 )
 _WITHOUT_RESULT = [column for column in ITEMS.c if column.name != "result"]
 
@@ -201,9 +208,27 @@ async def cancel_of_batch(transaction: Transaction, batch_id: str, now: datetime
     return made.rowcount
 
 
-async def forget_blob(transaction: Transaction, item_id: str) -> None:
-    """The image of an item is kept no more."""
-    await transaction.execute(update(ITEMS).where(ITEMS.c.id == item_id).values(blob_id=""))
+async def save_filing(transaction: Transaction, item: Item) -> None:
+    """Keeps what became of an item's result in the library, and nothing else."""
+    await transaction.execute(update(ITEMS).where(ITEMS.c.id == item.id).values(**_filing_values(item)))
+
+
+async def select_unfiled(transaction: Transaction, batch_id: str, state: FilingState) -> list[Item]:
+    """A batch's items by index whose results are in this state, without these."""
+    wanted = _columns().where(ITEMS.c.batch_id == batch_id, ITEMS.c.filing_state == state.value)
+    return [_item(row) for row in await transaction.execute(wanted.order_by(ITEMS.c["index"]))]
+
+
+async def select_expired_images(transaction: Transaction, now: datetime, *, limit: int) -> list[Item]:
+    """Items that were read and whose image is to be deleted."""
+    wanted = _columns().where(ITEMS.c.image_expire_time <= now)
+    return [_item(row) for row in await transaction.execute(wanted.limit(limit))]
+
+
+async def forget_images(transaction: Transaction, item_ids: Collection[str]) -> None:
+    """The images of items are kept no more."""
+    gone = update(ITEMS).where(ITEMS.c.id.in_(item_ids))
+    await transaction.execute(gone.values(blob_id="", image_expire_time=None))
 
 
 async def delete_of_batch(transaction: Transaction, batch_id: str) -> None:
@@ -232,18 +257,41 @@ def _item(row: Row[Any]) -> Item:
         state=ItemState(row.state),
         failure=_failure(row.failure),
         result=mapping.get("result"),
+        filing=_filing(row, mapping["index"]),
     )
 
 
 def _values(item: Item) -> dict[str, Any]:
-    failure = item.failure
     return {name: getattr(item, name) for name in _PLAIN} | {
         "state": item.state.value,
-        "failure": None
-        if failure is None
-        else json.dumps([failure.reason, failure.kind.name, failure.message, dict(failure.metadata)]),
+        "failure": _failure_text(item.failure),
         "result": item.result,
+        **_filing_values(item),
     }
+
+
+def _filing_values(item: Item) -> dict[str, str | None]:
+    filing = item.filing
+    if filing is None:
+        return {"filing_state": "", "filing_failure": None}
+    return {"filing_state": filing.state.value, "filing_failure": _failure_text(filing.failure)}
+
+
+def _filing(row: Row[Any], index: int) -> Filing | None:
+    if not row.filing_state:
+        return None
+    return Filing(
+        row.library_id,
+        document_id_of(row.batch_id, index, row.id),
+        FilingState(row.filing_state),
+        _failure(row.filing_failure),
+    )
+
+
+def _failure_text(failure: Failure | None) -> str | None:
+    if failure is None:
+        return None
+    return json.dumps([failure.reason, failure.kind.name, failure.message, dict(failure.metadata)])
 
 
 def _failure(text: str | None) -> Failure | None:

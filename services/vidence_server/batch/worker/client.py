@@ -16,6 +16,7 @@ from vidence_server.batch.domain.failure import Failure
 from vidence_server.batch.domain.work import Extension, Grant, LeaseRef, Outcome, Presence
 from vidence_server.batch.status_convert import to_failure_status
 from vidence_server.runtime.call_errors import domain_error_of_call
+from vidence_server.runtime.own_calls import OwnCalls
 from vidence_server.runtime.status import to_duration
 
 _MESSAGE_BYTES = 24 * 2**20
@@ -25,14 +26,16 @@ R = TypeVar("R")
 class WorkClient:
     """A `WorkSource` over gRPC; one channel from the beginning of its context to the end."""
 
-    def __init__(self, address: str, *, deadline_s: float = 30.0) -> None:
+    def __init__(self, address: str, own_calls: OwnCalls | None = None, *, deadline_s: float = 30.0) -> None:
         """A client at rest.
 
         Args:
             address: What a gRPC client dials: `127.0.0.1:50054`, `unix:/run/vidence.sock`.
+            own_calls: What each call carries; None: nothing, in plaintext.
             deadline_s: Longest time of one call, beside the time for which it waits for items, s.
         """
         self._address = address
+        self._own_calls = own_calls or OwnCalls()
         self._deadline_s = deadline_s
         self._channel: grpc.aio.Channel | None = None
 
@@ -46,7 +49,7 @@ class WorkClient:
             ("grpc.keepalive_time_ms", 30_000),
             ("grpc.keepalive_timeout_ms", 20_000),
         ]
-        self._channel = grpc.aio.insecure_channel(self._address, options=options)
+        self._channel = self._own_calls.channel(self._address, options)
         return self
 
     async def __aexit__(
@@ -63,14 +66,18 @@ class WorkClient:
             worker=job_convert.to_presence(worker), count=count, wait_duration=to_duration(wait_s)
         )
         timeout_s = self._deadline_s + wait_s
-        response = await _answer(self._stub.LeaseItems(request, timeout=timeout_s))
+        response = await _answer(
+            self._stub.LeaseItems(request, timeout=timeout_s, metadata=self._own_calls.metadata())
+        )
         leases = tuple(map(job_convert.of_lease, response.items))
         return Grant(leases, job_convert.of_directive(response.directive))
 
     async def content(self, ref: LeaseRef) -> bytes:
         """The image of a leased item; see `WorkSource.content`."""
         request = pb.GetItemContentRequest(lease=job_convert.to_ref(ref))
-        response = await _answer(self._stub.GetItemContent(request, timeout=self._deadline_s))
+        response = await _answer(
+            self._stub.GetItemContent(request, timeout=self._deadline_s, metadata=self._own_calls.metadata())
+        )
         return response.content
 
     async def extend(self, worker: Presence, refs: Sequence[LeaseRef]) -> Extension:
@@ -78,7 +85,9 @@ class WorkClient:
         request = pb.ExtendLeasesRequest(
             worker=job_convert.to_presence(worker), leases=map(job_convert.to_ref, refs)
         )
-        response = await _answer(self._stub.ExtendLeases(request, timeout=self._deadline_s))
+        response = await _answer(
+            self._stub.ExtendLeases(request, timeout=self._deadline_s, metadata=self._own_calls.metadata())
+        )
         lost = tuple(map(job_convert.of_ref, response.lost_leases))
         return Extension(lost, job_convert.of_directive(response.directive))
 
@@ -92,14 +101,18 @@ class WorkClient:
         else:
             result: job_pb2.JobResult = job_convert.to_result(outcome.result)
             request.result.CopyFrom(result)
-        response = await _answer(self._stub.CompleteItem(request, timeout=self._deadline_s))
+        response = await _answer(
+            self._stub.CompleteItem(request, timeout=self._deadline_s, metadata=self._own_calls.metadata())
+        )
         return response.repeated
 
     async def release(self, worker_id: str, refs: Sequence[LeaseRef]) -> None:
         """Gives items back; see `WorkSource.release`."""
         leases = map(job_convert.to_ref, refs)
         request = pb.ReleaseItemsRequest(worker_id=worker_id, leases=leases)
-        await _answer(self._stub.ReleaseItems(request, timeout=self._deadline_s))
+        await _answer(
+            self._stub.ReleaseItems(request, timeout=self._deadline_s, metadata=self._own_calls.metadata())
+        )
 
     @property
     def _stub(self) -> pb_grpc.WorkerServiceAsyncStub:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -98,9 +98,11 @@ class Worker:
         self._directive = Directive(drain=False, concurrency=concurrency)
         self._concurrency = concurrency
         self._items: dict[LeaseRef, asyncio.Task[None]] = {}  # bound: the concurrency
+        self._ends_s: dict[LeaseRef, float] = {}  # bound: the same; when each lease ends unless prolonged
         self._changed = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._beat_s = settings.beat_s
+        self._lease_s = 0.0
         self._completed = self._failed = self._lost = self._unreachable = 0
         self._log = structlog.get_logger(__name__)
 
@@ -147,6 +149,7 @@ class Worker:
             if self._directive.drain or free <= 0:
                 await self._changed.wait()
                 continue
+            asked_s = self._clock.monotonic()
             try:
                 grant = await self._source.lease(self._presence(), free, wait_s=self._settings.wait_s)
             except DomainError as error:
@@ -156,23 +159,32 @@ class Worker:
             failures = 0
             self._follow(grant.directive)
             for lease in grant.leases:
-                self._begin(lease)
+                # It was given later than it was asked for; how much later is not known here.
+                self._begin(lease, asked_s + lease.duration_s)
 
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(self._beat_s)
             try:
-                extension = await self._source.extend(self._presence(), list(self._items))
+                lost = await self._extend(list(self._items))
             except DomainError as error:
                 self._unreachable += 1
                 self._log.warning("leases were not prolonged", reason=error.reason)
                 continue
-            self._follow(extension.directive)
-            for ref in extension.lost:
+            for ref in lost:
                 task = self._items.get(ref)
                 if task is not None:
                     self._lost += 1
                     task.cancel()
+
+    async def _extend(self, refs: Sequence[LeaseRef]) -> tuple[LeaseRef, ...]:
+        asked_s = self._clock.monotonic()
+        extension = await self._source.extend(self._presence(), refs)
+        self._follow(extension.directive)
+        for ref in set(refs) - set(extension.lost):
+            if ref in self._items:
+                self._ends_s[ref] = asked_s + self._lease_s
+        return extension.lost
 
     def _follow(self, directive: Directive) -> None:
         if directive != self._directive:
@@ -180,15 +192,17 @@ class Worker:
             self._directive = directive
             self._changed.set()
 
-    def _begin(self, lease: Lease) -> None:
+    def _begin(self, lease: Lease, end_s: float) -> None:
+        self._lease_s = lease.duration_s
         self._beat_s = min(self._settings.beat_s, lease.duration_s / 3)
+        self._ends_s[lease.ref] = end_s
         ahead = not self._items
         task = asyncio.create_task(self._work(lease, ahead=ahead), name=f"item {lease.ref.item_id}")
         self._items[lease.ref] = task
         task.add_done_callback(lambda _: self._over(lease.ref))
 
     def _over(self, ref: LeaseRef) -> None:
-        del self._items[ref]
+        del self._items[ref], self._ends_s[ref]
         self._changed.set()
 
     async def _work(self, lease: Lease, *, ahead: bool) -> None:
@@ -227,6 +241,7 @@ class Worker:
 
     async def _read(self, lease: Lease, content: bytes, *, ahead: bool) -> bytes:
         while True:
+            await self._make_sure(lease.ref)
             try:
                 return await self._reader.read(
                     content, document_type=lease.document_type, pdf_page=lease.pdf_page, ahead=ahead
@@ -236,6 +251,22 @@ class Worker:
                 if error.reason is not Reason.QUEUE_FULL:
                     raise
                 await asyncio.sleep(error.retry_after_s or _BUSY_S)
+
+    async def _make_sure(self, ref: LeaseRef) -> None:
+        """Returns while the item is this worker's for sure; raises `DomainError`, LEASE_LOST.
+
+        A worker that was slow to begin may have lost it to one that has read it meanwhile.
+        """
+        failures = 0
+        while self._clock.monotonic() >= self._ends_s[ref]:
+            try:
+                if ref in await self._extend([ref]):
+                    raise DomainError(Reason.LEASE_LOST, "The lease ran out before the reading began.")
+            except DomainError as error:
+                if error.reason not in _AWAY:
+                    raise
+                failures += 1
+                await self._back_off(failures, error)
 
     async def _tell(self, lease: Lease, outcome: Outcome, duration_s: float) -> None:
         """Tells until it is taken: the work is done, and losing it would do it twice."""
