@@ -38,7 +38,7 @@ _WARM_UP_S = 2.0
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench-capture", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=20, help="for how long each load is kept up")
+    parser.add_argument("--seconds", type=float, default=15, help="for how long each load is kept up")
     parser.add_argument("--most", type=int, default=16, help="sessions on one core that are tried at most")
     parser.add_argument("--trial", action="store_true", help="seconds instead of minutes: means little")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the results")
@@ -124,6 +124,7 @@ async def _measure(server: _Server, frames: Sequence[bytes], load: Load, seconds
         p95_ms=percentile(pushed.verdict_s, 0.95) * 1000,
         model_ms=spent["model_s"] / looked_at * 1000,
         other_ms=spent["call_s"] / looked_at * 1000,
+        cpu_ms=spent["cpu_s"] / looked_at * 1000,
         cpu_share=spent["cpu_s"] / elapsed_s,
     )
     print(f"{load}: {measured.processed_share:.1%} looked at, p50 {measured.p50_ms:.0f} ms", flush=True)

@@ -40,6 +40,8 @@ class Measured:
     """Model runs per frame that was looked at."""
     other_ms: float
     """Other steps in the workers per such frame: decoding, measuring."""
+    cpu_ms: float
+    """Processor time of the server's process per such frame: all of it, the loop and gRPC too."""
     cpu_share: float
     """Processor time of the server, in cores."""
 
@@ -87,7 +89,8 @@ def floors(measured: Sequence[Measured]) -> list[Floor]:
 
 def loads_table(measured: Sequence[Measured]) -> str:
     """The figures as Markdown."""
-    head = ["sessions", "looked at", "p50 ms", "p95 ms", "model ms", "other steps ms", "server's cores"]
+    times = ["p50 ms", "p95 ms", "model ms", "other steps ms", "CPU ms"]
+    head = ["sessions", "looked at", *times, "server's cores"]
     return table(
         head,
         (
@@ -98,6 +101,7 @@ def loads_table(measured: Sequence[Measured]) -> str:
                 f"{one.p95_ms:.1f}",
                 f"{one.model_ms:.1f}",
                 f"{one.other_ms:.1f}",
+                f"{one.cpu_ms:.1f}",
                 f"{one.cpu_share:.2f}",
             ]
             for one in measured

@@ -143,7 +143,7 @@ async def test_the_command_cancels_a_session_whose_frames_end(tmp_path: Path) ->
         arguments = ["run", "--images", str(pictures), "--fps", "0", "--json", "--server", address]
         result = await asyncio.to_thread(CliRunner().invoke, capture, arguments)
         assert result.exit_code == 1
-        states = [one.state for one in server.capture.service.sessions()]
+        states = [one.state for one in server.capture.service.book]
         assert states == ["CANCELLED"]
 
 

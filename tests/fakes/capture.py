@@ -31,6 +31,7 @@ from vidence_server.capture.ports import (
     EncodedPicture,
     Picture,
     ReadPart,
+    Snapshots,
     Wanted,
 )
 from vidence_server.capture.servicer import SERVICE_NAME
@@ -320,6 +321,7 @@ async def capture_server(
     eyes: ScriptedEyes | None = None,
     reader: ScriptedReader | None = None,
     comparer: ScriptedComparer | None = None,
+    snapshots: Snapshots | None = None,
     bus: FakeBus | None = None,
     clock: Clock | None = None,
     server: dict[str, Any] | None = None,
@@ -344,7 +346,7 @@ async def capture_server(
             open_service(
                 CaptureSettings(**(quick | settings)),
                 folder,
-                Helpers(eyes, reader, comparer),
+                Helpers(eyes, reader, comparer, snapshots),
                 blobs,
                 bus,
                 clock=clock,

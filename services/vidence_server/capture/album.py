@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
+from functools import partial
 
+from vidence_server.access.principal import DEFAULT_TENANT
 from vidence_server.capture.domain.results import CapturedTarget, ImageRef
-from vidence_server.capture.live import Shot
-from vidence_server.capture.ports import DevelopedImage, Eyes
+from vidence_server.capture.frames import Shot
+from vidence_server.capture.ports import DevelopedImage, Eyes, FoundPicture, Snapshots
 from vidence_server.capture.record import ImageRecord, SessionRecord
 from vidence_server.capture.store import SessionStore
 from vidence_server.core.clock import Clock
+from vidence_server.core.errors import DomainError, Reason
 from vidence_server.core.ids import IdFactory
 from vidence_server.storage.blobs import BlobStore
 
@@ -19,14 +21,34 @@ class PictureAlbum:
     """Keeps pictures for a while."""
 
     def __init__(
-        self, eyes: Eyes, blobs: BlobStore, store: SessionStore, *, clock: Clock, ids: IdFactory, ttl_s: float
+        self,
+        eyes: Eyes,
+        blobs: BlobStore,
+        store: SessionStore,
+        *,
+        clock: Clock,
+        ids: IdFactory,
+        ttl_s: float,
+        snapshots: Snapshots | None = None,
     ) -> None:
+        """An album.
+
+        Args:
+            eyes: Develop pictures.
+            blobs: Keep their bytes.
+            store: Keeps where they are.
+            clock: The time.
+            ids: Names pictures.
+            ttl_s: How long a picture is kept.
+            snapshots: Pictures of a monitor, which are found too; None: there are none here.
+        """
         self._eyes = eyes
         self._blobs = blobs
         self._store = store
         self._clock = clock
         self._ids = ids
         self._ttl = timedelta(seconds=ttl_s)
+        self._snapshots = snapshots
 
     async def keep(self, session: SessionRecord, shot: Shot) -> CapturedTarget:
         """Develops and stores a picture.
@@ -48,17 +70,21 @@ class PictureAlbum:
             receive_time=shot.timing.receive_time,
         )
 
-    async def find(self, tenant: str, image_id: str) -> tuple[ImageRecord, ImageRef]:
-        """Where a picture is; raises `DomainError`, IMAGE_NOT_FOUND."""
-        found = await self._store.image(tenant, image_id)
-        return found, _reference(found)
-
-    def pieces(self, image: ImageRecord) -> AsyncIterator[bytes]:
-        """The bytes of a picture; raises `DomainError`, BLOB_NOT_FOUND."""
-        return self._blobs.chunks(image.blob_id)
+    async def find(self, tenant: str, image_id: str) -> FoundPicture:
+        """A picture; raises `DomainError`, IMAGE_NOT_FOUND."""
+        try:
+            found = await self._store.image(tenant, image_id)
+        except DomainError as error:
+            # The monitor's people are of the default tenant, as its events are.
+            theirs = self._snapshots is not None and tenant == DEFAULT_TENANT
+            if self._snapshots is None or not theirs or error.reason is not Reason.IMAGE_NOT_FOUND:
+                raise
+            return await self._snapshots.find(image_id)
+        pieces = partial(self._blobs.chunks, found.blob_id)
+        return FoundPicture(_reference(found), found.size_bytes, found.session_id, pieces)
 
     async def content(self, tenant: str, image_id: str) -> bytes:
-        """All of it; errors as `find` and `pieces`."""
+        """All of it; errors as `find`, and BLOB_NOT_FOUND."""
         image = await self._store.image(tenant, image_id)
         return await self._blobs.get(image.blob_id)
 

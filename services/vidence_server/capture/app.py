@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
 
 from vidence.capture.v1 import capture_service_pb2_grpc as pb_grpc
+from vidence_server.access.principal import DEFAULT_TENANT
 from vidence_server.capture import convert, event_messages
 from vidence_server.capture.album import PictureAlbum
 from vidence_server.capture.gate_file import DEFAULT_FILE, load_gates
@@ -18,14 +20,16 @@ from vidence_server.capture.group_commit import GroupCommit
 from vidence_server.capture.guidance import GuidanceTexts
 from vidence_server.capture.live import Surroundings
 from vidence_server.capture.numbers import Encoders
-from vidence_server.capture.ports import DocumentReader, Eyes, FaceComparer
+from vidence_server.capture.ports import DocumentReader, Eyes, FaceComparer, Snapshots
 from vidence_server.capture.processing import Processing
 from vidence_server.capture.reading import ExtractDocument, ExtractionReader
 from vidence_server.capture.seeing import CameraEyes, FacePairs
-from vidence_server.capture.service import CaptureService
+from vidence_server.capture.service import CaptureService, Outside
 from vidence_server.capture.servicer import SELF_CHECKED, SERVICE_NAME, CaptureServicer
 from vidence_server.capture.settings import CaptureSettings
 from vidence_server.capture.store import SessionStore
+from vidence_server.capture.teller import Telling
+from vidence_server.capture.tenants import CaptureTenants
 from vidence_server.core.clock import Clock
 from vidence_server.core.ids import IdFactory
 from vidence_server.inference.engine import Engine
@@ -78,16 +82,23 @@ class Helpers:
     """Reads documents; None: nobody does here."""
     comparer: FaceComparer | None = None
     """Compares faces; None: nobody does here."""
+    snapshots: Snapshots | None = None
+    """Pictures that a monitor keeps; None: there are none here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Capture:
     """The service and what serves it."""
 
-    service: CaptureService
+    tenants: CaptureTenants
     album: PictureAlbum
     texts: GuidanceTexts
     relay: Relay
+
+    @property
+    def service(self) -> CaptureService:
+        """The sessions of the first tenant: of the only one, unless the settings name more."""
+        return next(iter(self.tenants.services.values()))
 
 
 @asynccontextmanager
@@ -102,6 +113,7 @@ async def open_service(
     ids: IdFactory,
     random: Callable[[], float],
     database: Database | None = None,
+    tenants: Sequence[str] = (DEFAULT_TENANT,),
 ) -> AsyncIterator[Capture]:
     """Opens the service's database and takes up its sessions; all of it ends with the context.
 
@@ -115,6 +127,7 @@ async def open_service(
         ids: Names sessions and pictures.
         random: Numbers in [0, 1), for jitter.
         database: Migrated with `MIGRATIONS`, not yet open; None: a file in `data_dir`.
+        tenants: Whose sessions are kept apart.
 
     Raises:
         DomainError: CONFIGURATION_INVALID, DATABASE_IN_USE, DATABASE_INCOMPATIBLE, STORAGE_FULL,
@@ -122,6 +135,7 @@ async def open_service(
     """
     gates = load_gates(settings.gates_file or DEFAULT_FILE)
     texts = GuidanceTexts.load(settings.guidance_dir) if settings.guidance_dir else GuidanceTexts.load()
+    encoders = _encoders(texts)
     async with AsyncExitStack() as stack:
         opened = await stack.enter_async_context(
             database or Database(sqlite_url(data_dir / "capture.db"), migrations=MIGRATIONS)
@@ -130,26 +144,31 @@ async def open_service(
         relay = await stack.enter_async_context(Relay(outbox, bus, clock=clock, random=random))
         writer = await stack.enter_async_context(GroupCommit(opened))
         store = SessionStore(opened, writer, outbox, began=convert.began, ended=convert.ended)
-        album = PictureAlbum(helpers.eyes, blobs, store, clock=clock, ids=ids, ttl_s=settings.image_ttl_s)
-        encoders = Encoders(
-            event=event_messages.EventEncoder(texts).encode,
-            snapshot=event_messages.encode_snapshot,
-            snapshot_complete=event_messages.encode_snapshot_complete,
-            changed=event_messages.encode_changed,
-        )
-        service = CaptureService(
-            settings,
-            settings.rules(gates),
+        album = PictureAlbum(
+            helpers.eyes,
+            blobs,
             store,
-            encoders,
-            lambda made: _surroundings(made, helpers, album, encoders, clock),
             clock=clock,
             ids=ids,
-            random_token=lambda: secrets.token_urlsafe(_TOKEN_BYTES),
-            choose=secrets.randbelow,
+            ttl_s=settings.image_ttl_s,
+            snapshots=helpers.snapshots,
         )
-        await stack.enter_async_context(service)
-        yield Capture(service, album, texts, relay)
+        outside = Outside(clock, ids, partial(secrets.token_urlsafe, _TOKEN_BYTES), secrets.randbelow)
+        services = {
+            tenant: CaptureService(
+                settings,
+                settings.rules(gates),
+                store,
+                encoders,
+                lambda made: _surroundings(made, helpers, album, encoders, clock),
+                outside=outside,
+                tenant=tenant,
+            )
+            for tenant in tenants
+        }
+        for service in services.values():
+            await stack.enter_async_context(service)
+        yield Capture(CaptureTenants(services, store), album, texts, relay)
 
 
 def build_helpers(
@@ -158,6 +177,7 @@ def build_helpers(
     engine: Engine,
     sessions: Mapping[str, ModelSession],
     extract: ExtractDocument | None = None,
+    snapshots: Snapshots | None = None,
 ) -> Helpers:
     """Eyes and a comparer made of models, and a reader made of the extraction service.
 
@@ -166,6 +186,7 @@ def build_helpers(
         engine: Runs the models.
         sessions: The models, by name; `MODELS` among them.
         extract: The extraction service, in this process or behind gRPC; None: no document is read.
+        snapshots: Pictures that a monitor keeps; None: there are none here.
     """
     # The engine's workers are the threads that compute; OpenCV's own would fight with them for the cores.
     cv2.setNumThreads(1)
@@ -179,13 +200,14 @@ def build_helpers(
         eyes=CameraEyes(engine, decoder, faces, looking),
         reader=None if extract is None else ExtractionReader(extract),
         comparer=FacePairs(engine, decoder, faces, threshold=settings.match_threshold, model=names[EMBEDDER]),
+        snapshots=snapshots,
     )
 
 
 def register(server: RpcServer, capture: Capture, clock: Clock) -> str:
     """Offers the service on a server; gives its full name, for `RpcServer.mark_ready`."""
     servicer = CaptureServicer(
-        capture.service,
+        capture.tenants,
         album=capture.album,
         texts=capture.texts,
         results=server.result_streams,
@@ -203,8 +225,17 @@ def register(server: RpcServer, capture: Capture, clock: Clock) -> str:
 
 def export(metrics: Metrics, capture: Capture) -> None:
     """Exports the numbers of the service at every scrape."""
-    metrics.export("capture", capture.service.statistics, counters=_COUNTERS)
+    metrics.export("capture", capture.tenants.statistics, counters=_COUNTERS)
     metrics.export("capture_relay", capture.relay.statistics, counters=_RELAY_COUNTERS)
+
+
+def _encoders(texts: GuidanceTexts) -> Encoders:
+    return Encoders(
+        event=event_messages.EventEncoder(texts).encode,
+        snapshot=event_messages.encode_snapshot,
+        snapshot_complete=event_messages.encode_snapshot_complete,
+        changed=event_messages.encode_changed,
+    )
 
 
 def _surroundings(
@@ -227,8 +258,7 @@ def _surroundings(
         eyes=helpers.eyes,
         album=album,
         afterwards=processing,
-        save=service.store.save,
-        encode=encoders.event,
+        telling=Telling(clock, service.store.save, encoders.event, service.spawn),
         changed=service.changed,
         spawn=service.spawn,
         max_frame_bytes=service.settings.max_frame_bytes,

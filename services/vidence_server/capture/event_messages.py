@@ -17,7 +17,6 @@ from vidence_server.capture.domain.results import SessionSummary
 from vidence_server.capture.feed import Stamp
 from vidence_server.capture.frames import FrameTiming
 from vidence_server.capture.guidance import GuidanceTexts
-from vidence_server.capture.live import EventPlace
 from vidence_server.capture.session_messages import (
     STATES,
     TARGETS,
@@ -29,6 +28,7 @@ from vidence_server.capture.session_messages import (
     to_timestamp,
     to_verification,
 )
+from vidence_server.capture.teller import EventPlace
 from vidence_server.core.errors import DomainError
 from vidence_server.runtime.status import to_duration, to_status
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from vidence_server.capture.domain.measurement import Measurement
+from vidence_server.capture.domain.states import Target
 from vidence_server.capture.ports import EncodedPicture, Picture
 from vidence_server.core.errors import DomainError, Reason
 
@@ -103,3 +105,14 @@ class FrameTiming:
     queued_s: float
     inference_s: float
     capture_time: datetime | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shot:
+    """The best frame of a window: its picture and what was seen in it."""
+
+    picture: Picture
+    seen: Measurement
+    timing: FrameTiming
+    target: Target
+    score: int

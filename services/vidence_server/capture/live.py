@@ -12,36 +12,24 @@ from typing import Any, Protocol
 import structlog
 
 from vidence_server.capture.domain.effects import Effects
-from vidence_server.capture.domain.events import SessionEvent, SessionStarted, StateChanged
-from vidence_server.capture.domain.measurement import Measurement
+from vidence_server.capture.domain.events import GuidanceGiven, SessionStarted, StateChanged
 from vidence_server.capture.domain.plan import Moment
 from vidence_server.capture.domain.results import CapturedTarget, Evidence, SessionSummary, Verification
 from vidence_server.capture.domain.session import CaptureSession
 from vidence_server.capture.domain.states import State, Target
-from vidence_server.capture.feed import SessionLog, Stamp
-from vidence_server.capture.frames import Fate, FrameTiming, IncomingFrame, WaitingFrame
-from vidence_server.capture.ports import Eyes, Picture, Wanted
+from vidence_server.capture.feed import SessionLog
+from vidence_server.capture.frames import Fate, FrameTiming, IncomingFrame, Shot, WaitingFrame
+from vidence_server.capture.ports import Eyes, Wanted
+from vidence_server.capture.pushing import PusherSeat
 from vidence_server.capture.record import SessionRecord
+from vidence_server.capture.teller import Step, StepTeller, Telling
 from vidence_server.core.clock import Clock
 from vidence_server.core.errors import DomainError, Reason
 
-_SAVE_ATTEMPTS = 3
-_SAVE_PAUSE_S = 0.5
 _WARN_SUPERSEDED_S = 2.0
 _RECENT = 32
-
-
-@dataclass(frozen=True, slots=True)
-class EventPlace:
-    """What is told with every event."""
-
-    session_id: str
-    stamp: Stamp
-    target: Target | None
-    timing: FrameTiming | None
-    total_s: float
-    """From the receipt of the frame to now, s; 0 without a frame."""
-    language: str
+_SHOWN_TO_ALL = SessionStarted | StateChanged | GuidanceGiven
+"""Events after which those who watch all sessions see another session."""
 
 
 class Album(Protocol):
@@ -60,17 +48,6 @@ class Afterwards(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Shot:
-    """The best frame of a window: its picture and what was seen in it."""
-
-    picture: Picture
-    seen: Measurement
-    timing: FrameTiming
-    target: Target
-    score: int
-
-
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What all sessions of a server share."""
@@ -79,32 +56,20 @@ class Surroundings:
     eyes: Eyes
     album: Album
     afterwards: Afterwards
-    save: Callable[[SessionRecord], Coroutine[Any, Any, None]]
-    encode: Callable[[SessionEvent, EventPlace], bytes]
+    telling: Telling
     changed: Callable[[LiveSession], None]
-    """Hears that the state of a session changed."""
+    """Hears that the state of a session, or its guidance, changed."""
     spawn: Callable[[Coroutine[Any, Any, None]], None]
     """Runs work in a task that somebody owns."""
     max_frame_bytes: int
     max_frame_pixels: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """What a step of the session asks for, until its events are told."""
-
-    effects: Effects
-    timing: FrameTiming | None
-    target: Target | None
-    record: SessionRecord | None
-    """To be written before the events are told."""
-
-
 class LiveSession:
     """Runs one `CaptureSession`. Belongs to one event loop.
 
     Bounds: one frame in work and one that waits (overflow policy: the newer one wins), one kept picture,
-    the log's limits; steps wait for the disk only while something that must survive is being written.
+    the log's limits.
     """
 
     def __init__(
@@ -113,8 +78,8 @@ class LiveSession:
         self.session = session
         self.log = log
         self.record = record
-        self.pusher: asyncio.Future[DomainError | None] | None = None
-        """Of the call that pushes frames now: resolved when it is to end."""
+        self.pusher = PusherSeat()
+        """The call that pushes frames now."""
         self.ended_s: float | None = None
         """When it ended, monotonic."""
         self.frame_s: deque[float] = deque(maxlen=_RECENT)
@@ -123,8 +88,7 @@ class LiveSession:
         self._waiting: WaitingFrame | None = None
         self._working = False
         self._kept: Shot | None = None
-        self._steps: deque[_Step] = deque()
-        self._saving = False
+        self._teller = StepTeller(log, session.session_id, session.plan.language, around.telling, self._told)
         self._superseded_told_s = float("-inf")
         self._log = structlog.get_logger(__name__)
 
@@ -132,6 +96,11 @@ class LiveSession:
     def state(self) -> State:
         """Where it is."""
         return self.session.state
+
+    @property
+    def idle(self) -> bool:
+        """Whether no frame is being looked at or waits."""
+        return not self._working
 
     def summary(self) -> SessionSummary:
         """The session as it is now."""
@@ -160,6 +129,7 @@ class LiveSession:
             raise
         if sign is not None:
             self.apply(session.warn(sign, session.replay.signs[sign], now))
+        session.flow.came(now.s)
         waiting = WaitingFrame(frame.picture, number, now.time, now.s, frame.capture_time)
         if not session.looking:
             session.frames.unneeded += not session.over
@@ -184,12 +154,18 @@ class LiveSession:
         record = None
         if effects.persist:
             record = self.record = self.record.updated(self.session)
-        self._steps.append(_Step(effects, timing, self.session.target, record))
-        self._drain()
+        self._teller.tell(Step(effects, timing, self.session.target, record))
         if effects.process:
             self._around.spawn(self._process())
         if effects.refusal is not None:
             raise effects.refusal
+
+    def tick(self) -> None:
+        """Lets time pass."""
+        if not self.session.over:
+            effects = self.session.tick(self.now(), frame_in_work=self._working)
+            if effects.events:
+                self.apply(effects)
 
     def tell(self, step: Callable[[Moment], Effects]) -> None:
         """Makes a step of the session now."""
@@ -202,22 +178,7 @@ class LiveSession:
             DomainError: SESSION_ENDED.
         """
         self._check_open()
-        self.end_pusher(
-            DomainError(Reason.PUSHER_REPLACED, "Another call pushes the frames of this session now.")
-        )
-        self.pusher = asyncio.get_running_loop().create_future()
-        return self.pusher
-
-    def end_pusher(self, error: DomainError | None) -> None:
-        """Ends the call that pushes; None: the session is over."""
-        if self.pusher is not None and not self.pusher.done():
-            self.pusher.set_result(error)
-        self.pusher = None
-
-    def pusher_left(self, end: asyncio.Future[DomainError | None]) -> None:
-        """A call that pushed is over; `end` is its own."""
-        if self.pusher is end:
-            self.pusher = None
+        return self.pusher.replace()
 
     def _check_open(self) -> None:
         if self.session.over:
@@ -324,51 +285,10 @@ class LiveSession:
             self.tell(partial(self.session.refuse, failed))
         self.tell(partial(self.session.processed, verification, evidence))
 
-    def _drain(self) -> None:
-        """Tells steps in their order; stops at one that is being written."""
-        while self._steps and not self._saving:
-            step = self._steps[0]
-            if step.record is not None:
-                self._saving = True
-                self._around.spawn(self._save(step.record))
-                return
-            self._publish(self._steps.popleft())
-
-    async def _save(self, record: SessionRecord) -> None:
-        """Writes what must survive, then tells the step; where the disk fails for long, tells it anyway.
-
-        A process that ends meanwhile tells nothing: what is not told is not missed.
-        """
-        for attempt in range(_SAVE_ATTEMPTS):
-            if attempt:
-                await asyncio.sleep(_SAVE_PAUSE_S)
-            try:
-                await self._around.save(record)
-                break
-            except DomainError as error:
-                self._log.warning("session not saved", session_id=record.session_id, reason=error.reason)
-        self._saving = False
-        self._publish(self._steps.popleft())
-        self._drain()
-
-    def _publish(self, step: _Step) -> None:
-        events = step.effects.events
-        self.log.append([partial(self._encoded, event, step) for event in events])
+    def _told(self, step: Step) -> None:
+        """A step is in the log: whoever watches all sessions, or pushes to one that is over, hears of it."""
         if step.effects.ended:
             self.ended_s = self._around.clock.monotonic()
-            self.log.end()
-            self.end_pusher(None)
-        if any(isinstance(event, StateChanged | SessionStarted) for event in events):
+            self.pusher.end(None)
+        if any(isinstance(event, _SHOWN_TO_ALL) for event in step.effects.events):
             self._around.changed(self)
-
-    def _encoded(self, event: SessionEvent, step: _Step, stamp: Stamp) -> bytes:
-        timing = step.timing
-        place = EventPlace(
-            session_id=self.session.session_id,
-            stamp=stamp,
-            target=step.target,
-            timing=timing,
-            total_s=0.0 if timing is None else self._around.clock.monotonic() - timing.receive_s,
-            language=self.session.plan.language,
-        )
-        return self._around.encode(event, place)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from vidence_server.capture.domain.events import SessionEvent
 from vidence_server.capture.domain.results import FrameTally, SessionSummary
 from vidence_server.capture.feed import Stamp
-from vidence_server.capture.live import EventPlace, LiveSession
+from vidence_server.capture.live import LiveSession
+from vidence_server.capture.teller import EventPlace
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class Totals:
         self.heartbeats += told.heartbeats
         self.stale_removed += told.stale_removed
         self.conflated += live.session.conflated
-        self.pushers += live.pusher is not None
+        self.pushers += live.pusher.taken
 
 
 @dataclass(frozen=True, slots=True)

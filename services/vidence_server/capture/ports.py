@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from vidence_server.capture.domain.measurement import Measurement
+from vidence_server.capture.domain.results import ImageRef
 from vidence_server.capture.domain.states import Target
 from vidence_server.capture.domain.verification import FieldFact
 
@@ -129,4 +130,24 @@ class FaceComparer(Protocol):
         Raises:
             DomainError: The IMAGE_… reasons, QUEUE_FULL.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPicture:
+    """A stored picture."""
+
+    reference: ImageRef
+    size_bytes: int
+    session_id: str
+    """Whose it is; empty: a monitor's, of no session."""
+    pieces: Callable[[], AsyncIterator[bytes]]
+    """Its bytes, piece by piece; raises `DomainError`, BLOB_NOT_FOUND."""
+
+
+class Snapshots(Protocol):
+    """Pictures that a monitor keeps."""
+
+    async def find(self, image_id: str) -> FoundPicture:
+        """A snapshot; raises `DomainError`, IMAGE_NOT_FOUND."""
         ...

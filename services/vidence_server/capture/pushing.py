@@ -1,4 +1,4 @@
-"""One call that pushes frames: reads messages until the client, the session or the server ends."""
+"""Calls that push frames: one a session, each until the client, the session or the server ends."""
 
 from __future__ import annotations
 
@@ -55,3 +55,32 @@ class Incoming(Generic[M]):
 
     async def _read(self) -> M | None:
         return await anext(self._messages, None)
+
+
+class PusherSeat:
+    """Of one session: taken by one call at a time, the newest."""
+
+    def __init__(self) -> None:
+        self._end: asyncio.Future[DomainError | None] | None = None
+
+    @property
+    def taken(self) -> bool:
+        """Whether a call pushes now."""
+        return self._end is not None
+
+    def replace(self) -> asyncio.Future[DomainError | None]:
+        """A call takes the seat; the one that has it ends. Gives the new one's end."""
+        self.end(DomainError(Reason.PUSHER_REPLACED, "Another call pushes the frames of this session now."))
+        self._end = asyncio.get_running_loop().create_future()
+        return self._end
+
+    def end(self, error: DomainError | None) -> None:
+        """Ends the call that pushes; None: the session is over."""
+        if self._end is not None and not self._end.done():
+            self._end.set_result(error)
+        self._end = None
+
+    def leave(self, end: asyncio.Future[DomainError | None]) -> None:
+        """A call that pushed is over; `end` is its own."""
+        if self._end is end:
+            self._end = None

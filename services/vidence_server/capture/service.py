@@ -3,45 +3,55 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import replace
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import structlog
 
-from vidence_server.capture.domain.events import SessionEnded
+from vidence_server.capture.book import SessionBook
+from vidence_server.capture.crew import TaskCrew
 from vidence_server.capture.domain.plan import Moment, Rules, SessionPlan
-from vidence_server.capture.domain.results import Evidence, FrameTally, SessionSummary
+from vidence_server.capture.domain.results import Evidence, SessionSummary
 from vidence_server.capture.domain.session import CaptureSession
 from vidence_server.capture.domain.states import State
-from vidence_server.capture.feed import Encode, SessionLog, SessionsFeed, Stamp
+from vidence_server.capture.feed import Encode, SessionLog, SessionsFeed
 from vidence_server.capture.frames import Fate, IncomingFrame
-from vidence_server.capture.live import EventPlace, LiveSession, Surroundings
-from vidence_server.capture.numbers import CaptureStatistics, CreatedSession, Encoders, Totals
+from vidence_server.capture.kept_logs import ended_log, feed_log
+from vidence_server.capture.live import LiveSession, Surroundings
+from vidence_server.capture.numbers import CreatedSession, Encoders
 from vidence_server.capture.record import SessionRecord, new_record
 from vidence_server.capture.settings import CaptureSettings
 from vidence_server.capture.store import SessionStore
 from vidence_server.core.clock import Clock
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.core.ids import IdFactory
-from vidence_server.streams.ring import RingLimits
 
 _TICK_S = 0.2
 _PURGE_S = 600.0
 _MAX_PAGES = 20
-_RETRY_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What a service takes from outside: time, names, luck."""
+
+    clock: Clock
+    ids: IdFactory
+    random_token: Callable[[], str]
+    """Makes a token that nobody can guess."""
+    choose: Callable[[int], int]
+    """Gives a random number from 0 to its argument, exclusive."""
 
 
 class CaptureService:
     """All sessions of one tenant of this process, from the beginning of its context to the end.
 
-    Bounds: `max_sessions` sessions that are not over (overflow: the next is refused), and those that ended
-    within `ended_kept_s`. Work of sessions runs in tasks that belong to this context.
+    Bounds: those of its `SessionBook`. Work of sessions runs in tasks that belong to this context.
     """
 
     def __init__(
@@ -52,10 +62,7 @@ class CaptureService:
         encoders: Encoders,
         around: Callable[[CaptureService], Surroundings],
         *,
-        clock: Clock,
-        ids: IdFactory,
-        random_token: Callable[[], str],
-        choose: Callable[[int], int],
+        outside: Outside,
         tenant: str = "default",
     ) -> None:
         """A service at rest.
@@ -66,40 +73,26 @@ class CaptureService:
             store: Keeps sessions.
             encoders: Make events.
             around: Makes what all sessions share, of this service.
-            clock: The time.
-            ids: Names sessions.
-            random_token: Makes a token that nobody can guess.
-            choose: Gives a random number from 0 to its argument, exclusive.
+            outside: Time, names, luck.
             tenant: Whose sessions they are.
         """
         self.settings = settings
         self.tenant = tenant
         self.store = store
+        self.book = SessionBook(settings, clock=outside.clock)
         self._rules = rules
         self._encoders = encoders
-        self._clock = clock
-        self._ids = ids
-        self._random_token = random_token
-        self._choose = choose
-        self._live: dict[str, LiveSession] = {}  # bound: see the class
-        self._active: set[str] = set()  # those of them whose end was not told yet
-        self._gone = Totals(FrameTally(), Counter())
-        self._created = 0
+        self._outside = outside
+        self._clock = outside.clock
         self._stack = AsyncExitStack()
-        self._tasks: set[asyncio.Task[None]] = set()  # bound: three a session and two
-        self._ring = RingLimits(max_events=settings.log_events, max_bytes=settings.log_bytes)
+        self._crew = TaskCrew()
+        self.spawn = self._crew.spawn
+        """Runs work in a task that ends with this context."""
         self._logger = structlog.get_logger(__name__)
-        capacity = max(16_384, 4 * settings.max_sessions)
-        feed_log = SessionLog(
-            tenant,
-            "*",
-            life=int(clock.now().timestamp() * 1000) & 0xFFFF_FFFF,
-            capacity=capacity,
-            ring=RingLimits(max_events=capacity, max_bytes=16 * 2**20),
-            clock=clock,
-        )
         self.feed = SessionsFeed(
-            feed_log, self._snapshot, lambda count: partial(encoders.snapshot_complete, count)
+            feed_log(tenant, settings.max_sessions, outside.clock),
+            self._snapshot,
+            lambda count: partial(encoders.snapshot_complete, count),
         )
         self._around = around(self)
 
@@ -110,7 +103,7 @@ class CaptureService:
             DomainError: STORAGE_FULL, STORAGE_FAILED.
         """
         await self._stack.enter_async_context(self.feed.log)
-        for record in await self.store.open_sessions():
+        for record in await self.store.open_sessions(self.tenant):
             await self._take_up(record)
         self.spawn(self._let_time_pass())
         self.spawn(self._purge())
@@ -120,26 +113,18 @@ class CaptureService:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Ends all work and all watching; sessions go on with the next process."""
-        while self._tasks:
-            tasks = set(self._tasks)
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
-        for live in self._live.values():
-            await live.log.__aexit__(None, None, None)
-        self._live.clear()
+        await self._crew.end()
+        await self.book.close()
         await self._stack.aclose()
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Runs work in a task that ends with this context."""
-        task = asyncio.create_task(work, name="capture")
-        self._tasks.add(task)
-        task.add_done_callback(self._finished)
+    def has(self, session_id: str) -> bool:
+        """Whether a session is in memory."""
+        return self.book.get(session_id) is not None
 
     def changed(self, live: LiveSession) -> None:
-        """Tells those who watch all sessions."""
+        """Tells those who watch all sessions that one is another than before."""
         if live.session.over:
-            self._active.discard(live.record.session_id)
+            self.book.ended(live)
         self.feed.changed(partial(self._encoders.changed, live.summary()))
 
     async def create(self, plan: SessionPlan, ttl_s: float | None = None) -> CreatedSession:
@@ -148,31 +133,19 @@ class CaptureService:
         Raises:
             DomainError: SESSION_LIMIT, STORAGE_FULL, STORAGE_FAILED.
         """
-        if len(self._active) >= self.settings.max_sessions:
-            # The end of a session is told a moment after it has ended.
-            self._active = {one for one in self._active if not self._live[one].session.over}
-        if len(self._active) >= self.settings.max_sessions:
-            raise DomainError(
-                Reason.SESSION_LIMIT,
-                "The service has as many live sessions as it may have.",
-                metadata={"limit": str(self.settings.max_sessions)},
-                retry_after_s=_RETRY_S,
-            )
-        session_token, watch_token = self._random_token(), self._random_token()
+        self.book.check_room()
+        session_token, watch_token = self._outside.random_token(), self._outside.random_token()
         now = self._now()
         expire_time = now.time + timedelta(seconds=ttl_s or self.settings.session_ttl_s)
-        session_id = self._ids.new("ses")
-        session = CaptureSession(
-            session_id, plan, self._rules, begin=now, expire_time=expire_time, choose=self._choose
-        )
+        session = self._session(self._outside.ids.new("ses"), plan, now, expire_time)
         record = new_record(self.tenant, session, session_token, watch_token)
-        live = self._add(session, record)
+        live = self.book.add(session, record, self._around)
         try:
             await self.store.add(record)
         except BaseException:
-            await self._forget(live)
+            await self.book.forget(live)
             raise
-        self._created += 1
+        self.book.count_created()
         live.apply(session.start(self._now()))
         return CreatedSession(session.summary(), session_token, watch_token)
 
@@ -182,7 +155,7 @@ class CaptureService:
         Raises:
             DomainError: SESSION_NOT_FOUND, SESSION_TOKEN_INVALID, SESSION_ENDED.
         """
-        live = self._live.get(session_id)
+        live = self.book.get(session_id)
         if live is None:
             raise DomainError(Reason.SESSION_NOT_FOUND, "No live capture session has this id.")
         if not live.record.is_session_token(token):
@@ -201,11 +174,11 @@ class CaptureService:
         Raises:
             DomainError: SESSION_NOT_FOUND, SESSION_TOKEN_INVALID.
         """
-        live = self._live.get(session_id)
+        live = self.book.get(session_id)
         record = live.record if live is not None else await self.store.session(self.tenant, session_id)
         if not record.is_token(token):
             raise _wrong_token()
-        return live.log if live is not None else self._ended_log(record)
+        return live.log if live is not None else self._end_of(record)
 
     async def get(self, session_id: str, token: str = "") -> SessionSummary:
         """A session as it is now; errors as `watched`, the second only where a token is given."""
@@ -214,16 +187,22 @@ class CaptureService:
             raise _wrong_token()
         return summary
 
+    async def check_token(self, session_id: str, token: str) -> None:
+        """Raises as `watched`; where a picture is of no session, no token is one of it."""
+        if not session_id:
+            raise _wrong_token()
+        await self.get(session_id, token)
+
     async def evidence(self, session_id: str) -> Evidence:
         """What verdicts rest on; raises `DomainError`, SESSION_NOT_FOUND."""
-        live = self._live.get(session_id)
+        live = self.book.get(session_id)
         if live is not None:
             return live.session.evidence
         return (await self.store.session(self.tenant, session_id)).evidence
 
     async def cancel(self, session_id: str, token: str = "") -> SessionSummary:
         """Ends a session; errors as `get`, but only the session's own token may."""
-        live = self._live.get(session_id)
+        live = self.book.get(session_id)
         if live is None:
             return await self.get(session_id, token)
         if token and not live.record.is_session_token(token):
@@ -255,7 +234,7 @@ class CaptureService:
             records = await self.store.page(self.tenant, reference=reference, before=before, limit=page_size)
             for record in records:
                 before = record.session_id
-                live = self._live.get(before)
+                live = self.book.get(before)
                 summary = live.summary() if live is not None else record.summary()
                 if not states or summary.state in states:
                     found.append(summary)
@@ -265,136 +244,46 @@ class CaptureService:
                 return found, ""
         return found, before
 
-    @property
-    def active_count(self) -> int:
-        """Sessions whose end was not told yet."""
-        return len(self._active)
-
-    def sessions(self) -> Iterable[LiveSession]:
-        """Those in memory."""
-        return self._live.values()
-
-    def totals(self) -> Totals:
-        """Everything counted since the start, all sessions together."""
-        gone = self._gone
-        totals = replace(gone, frames=gone.frames.copy(), dropped=Counter(gone.dropped))
-        for live in tuple(self._live.values()):  # the exporter asks from its own thread
-            totals.add(live)
-        return totals
-
-    def statistics(self) -> CaptureStatistics:
-        """The numbers as they are now."""
-        totals = self.totals()
-        return CaptureStatistics(
-            sessions=len(self._live),
-            active_sessions=len(self._active),
-            created=self._created,
-            frames_received=totals.frames.received,
-            frames_processed=totals.frames.processed,
-            frames_superseded=totals.frames.superseded,
-            frames_refused=totals.frames.refused.total(),
-            events=totals.events,
-            delivered=totals.delivered,
-            watchers=sum(live.log.statistics().subscribers for live in tuple(self._live.values())),
-            conflated=totals.conflated,
-        )
-
-    def tick(self) -> None:
-        """Lets time pass for every session."""
-        now = self._now()
-        for live in tuple(self._live.values()):
-            if not live.session.over:
-                effects = live.session.tick(now)
-                if effects.events:
-                    live.apply(effects)
-
-    async def sweep(self) -> None:
-        """Lets go of sessions that ended long enough ago."""
-        before_s = self._clock.monotonic() - self.settings.ended_kept_s
-        for live in [one for one in self._live.values() if one.ended_s is not None]:
-            if live.ended_s is not None and live.ended_s <= before_s:
-                self._gone.add(live)
-                await self._forget(live)
-
     def _now(self) -> Moment:
         return Moment(self._clock.monotonic(), self._clock.now())
 
-    def _add(self, session: CaptureSession, record: SessionRecord) -> LiveSession:
-        log = SessionLog(
-            self.tenant,
-            record.session_id,
-            life=record.life,
-            capacity=self.settings.log_events,
-            ring=self._ring,
-            clock=self._clock,
+    def _session(
+        self, session_id: str, plan: SessionPlan, now: Moment, expire_time: datetime
+    ) -> CaptureSession:
+        return CaptureSession(
+            session_id, plan, self._rules, begin=now, expire_time=expire_time, choose=self._outside.choose
         )
-        live = self._live[record.session_id] = LiveSession(session, record, log, self._around)
-        self._active.add(record.session_id)
-        return live
-
-    async def _forget(self, live: LiveSession) -> None:
-        del self._live[live.record.session_id]
-        self._active.discard(live.record.session_id)
-        await live.log.__aexit__(None, None, None)
 
     async def _take_up(self, record: SessionRecord) -> None:
         """Goes on with a session of an earlier process: in a new epoch of its log."""
         record = replace(record, life=record.life + 1)
         now = self._now()
-        session = CaptureSession(
-            record.session_id,
-            record.plan,
-            self._rules,
-            begin=now,
-            expire_time=record.expire_time,
-            choose=self._choose,
-        )
+        session = self._session(record.session_id, record.plan, now, record.expire_time)
         session.frames = record.frames.copy()
         # Before anybody is told a cursor of this life.
         await self.store.save(record)
-        live = self._add(session, record)
+        live = self.book.add(session, record, self._around)
         live.apply(session.resume(record.restored(), record.create_time, now))
 
     async def _found(self, session_id: str) -> tuple[SessionSummary, SessionRecord]:
-        live = self._live.get(session_id)
+        live = self.book.get(session_id)
         if live is not None:
             return live.summary(), live.record
         record = await self.store.session(self.tenant, session_id)
         return record.summary(), record
 
-    def _ended_log(self, record: SessionRecord) -> SessionLog:
-        """The log of a session that is gone from memory: nothing but its end, in an epoch of its own."""
-        log = SessionLog(
-            self.tenant,
-            record.session_id,
-            life=record.life + 1,
-            capacity=64,
-            ring=self._ring,
-            clock=self._clock,
-        )
-
-        def encode(stamp: Stamp) -> bytes:
-            place = EventPlace(record.session_id, stamp, None, None, 0.0, record.plan.language)
-            return self._encoders.event(SessionEnded(record.summary()), place)
-
-        log.append([encode])
-        log.end()
-        return log
+    def _end_of(self, record: SessionRecord) -> SessionLog:
+        return ended_log(record, self._encoders.event, self.book.ring, self._clock)
 
     def _snapshot(self) -> Iterable[Encode]:
-        return [partial(self._encoders.snapshot, live.summary()) for live in self._live.values()]
-
-    def _finished(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._logger.error("work of a session failed", exc_info=error)
+        return [partial(self._encoders.snapshot, live.summary()) for live in self.book]
 
     async def _let_time_pass(self) -> None:
         while True:
             await asyncio.sleep(_TICK_S)
             try:
-                self.tick()
-                await self.sweep()
+                self.book.tick()
+                await self.book.sweep()
             except Exception as error:  # one session's defect must not stop the time of all
                 self._logger.error("a tick failed", exc_info=error)
 

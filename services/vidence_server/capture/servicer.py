@@ -18,9 +18,11 @@ from vidence_server.capture.live import LiveSession
 from vidence_server.capture.pushing import Incoming
 from vidence_server.capture.service import CaptureService
 from vidence_server.capture.session_messages import STATE_OF, to_image, to_plan, to_session
+from vidence_server.capture.tenants import CaptureTenants
 from vidence_server.core.clock import Clock
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.runtime.interceptors.chain import Undecodable
+from vidence_server.runtime.rpc import current_rpc, tenant_of
 from vidence_server.runtime.stream_servicer import Envelope, ResultStreams
 from vidence_server.runtime.watch_requests import to_watch_request
 from vidence_server.runtime.watch_streams import WatchStreams
@@ -48,7 +50,7 @@ class CaptureServicer(pb_grpc.CaptureServiceServicer):
 
     def __init__(
         self,
-        service: CaptureService,
+        tenants: CaptureTenants,
         *,
         album: PictureAlbum,
         texts: GuidanceTexts,
@@ -60,7 +62,7 @@ class CaptureServicer(pb_grpc.CaptureServiceServicer):
         """A servicer.
 
         Args:
-            service: Has the sessions.
+            tenants: Have the sessions.
             album: Has the pictures.
             texts: Knows the languages.
             results: Answers `GetImage`.
@@ -68,7 +70,7 @@ class CaptureServicer(pb_grpc.CaptureServiceServicer):
             check: Checks messages of the methods `SELF_CHECKED`.
             clock: The time of statistics.
         """
-        self._service = service
+        self._tenants = tenants
         self._album = album
         self._texts = texts
         self._results = results
@@ -79,13 +81,14 @@ class CaptureServicer(pb_grpc.CaptureServiceServicer):
     async def CreateSession(  # noqa: N802 - the name of the RPC
         self,
         request: pb.CreateSessionRequest,
-        context: Context,  # noqa: ARG002 - the credential will say whose it is
+        context: Context,
     ) -> pb.CreateSessionResponse:
         """Makes a session."""
+        service = self._own(context)
         language = self._texts.language(request.plan.language)
-        plan = to_plan(request.plan, self._service.settings.hold, language)
+        plan = to_plan(request.plan, service.settings.hold, language)
         ttl_s = request.ttl.ToNanoseconds() / 1e9 if request.HasField("ttl") else None
-        created = await self._service.create(plan, ttl_s)
+        created = await service.create(plan, ttl_s)
         return pb.CreateSessionResponse(
             session=to_session(created.session),
             session_token=created.session_token,
@@ -95,18 +98,18 @@ class CaptureServicer(pb_grpc.CaptureServiceServicer):
     async def PushFrames(  # noqa: N802 - the name of the RPC
         self,
         request_iterator: AsyncIterator[pb.PushFramesRequest],
-        context: Context,  # noqa: ARG002 - as above
+        context: Context,
     ) -> pb.PushFramesResponse:
         """Takes the frames of a camera."""
         incoming = Incoming(request_iterator, self._results.draining)
         try:
-            live = await self._opened(incoming)
+            live = await self._opened(incoming, context)
             end = live.replace_pusher()
             try:
                 while (message := await incoming.next(end)) is not None:
                     self._take(live, message)
             finally:
-                live.pusher_left(end)
+                live.pusher.leave(end)
             return convert.to_pushed(live)
         finally:
             await incoming.close()
@@ -114,25 +117,27 @@ class CaptureServicer(pb_grpc.CaptureServiceServicer):
     async def PushFrame(  # noqa: N802 - the name of the RPC
         self,
         request: pb.PushFrameRequest,
-        context: Context,  # noqa: ARG002 - as above
+        context: Context,
     ) -> pb.PushFrameResponse:
         """Takes one frame."""
         frame = convert.to_incoming(request.frame)
-        live, number, fate = await self._service.push(request.session_id, request.session_token, frame)
+        service = await self._of(request.session_id, context)
+        live, number, fate = await service.push(request.session_id, request.session_token, frame)
         return convert.to_push_response(live, number, fate)
 
     async def WatchSession(  # type: ignore[override]  # noqa: N802 - it writes by itself; see `WatchStreams.serve`
         self, request: pb.WatchSessionRequest, context: Context
     ) -> None:
         """Tells what happens in a session."""
-        source = await self._service.watched(request.session_id, request.session_token)
+        service = await self._of(request.session_id, context)
+        source = await service.watched(request.session_id, request.session_token)
         await self._watches.serve(context, source, to_watch_request(request, default=Earliest()))
 
     async def WatchSessions(  # type: ignore[override]  # noqa: N802 - as above
         self, request: pb.WatchSessionsRequest, context: Context
     ) -> None:
         """Tells all sessions."""
-        feed = self._service.feed
+        feed = self._own(context).feed
         if request.WhichOneof("start") is None:
             await self._watches.serve(context, feed, to_watch_request(request, default=Earliest()))
         else:
@@ -142,45 +147,48 @@ class CaptureServicer(pb_grpc.CaptureServiceServicer):
     async def GetSession(  # noqa: N802 - the name of the RPC
         self,
         request: pb.GetSessionRequest,
-        context: Context,  # noqa: ARG002 - as above
+        context: Context,
     ) -> pb.GetSessionResponse:
         """Gives a session."""
-        session = await self._service.get(request.session_id, request.session_token)
+        service = await self._of(request.session_id, context)
+        session = await service.get(request.session_id, request.session_token)
         return pb.GetSessionResponse(session=to_session(session))
 
     async def GetSessionEvidence(  # noqa: N802 - the name of the RPC
         self,
         request: pb.GetSessionEvidenceRequest,
-        context: Context,  # noqa: ARG002 - as above
+        context: Context,
     ) -> pb.GetSessionEvidenceResponse:
         """Gives scores."""
-        return convert.to_evidence(await self._service.evidence(request.session_id))
+        return convert.to_evidence(await self._own(context).evidence(request.session_id))
 
     async def ConfirmCapture(  # noqa: N802 - the name of the RPC
         self,
         request: pb.ConfirmCaptureRequest,
-        context: Context,  # noqa: ARG002 - as above
+        context: Context,
     ) -> pb.ConfirmCaptureResponse:
         """Says whether a picture is good."""
-        session = self._service.confirm(request.session_id, request.session_token, retake=request.retake)
+        service = await self._of(request.session_id, context)
+        session = service.confirm(request.session_id, request.session_token, retake=request.retake)
         return pb.ConfirmCaptureResponse(session=to_session(session))
 
     async def CancelSession(  # noqa: N802 - the name of the RPC
         self,
         request: pb.CancelSessionRequest,
-        context: Context,  # noqa: ARG002 - as above
+        context: Context,
     ) -> pb.CancelSessionResponse:
         """Ends a session."""
-        session = await self._service.cancel(request.session_id, request.session_token)
+        service = await self._of(request.session_id, context)
+        session = await service.cancel(request.session_id, request.session_token)
         return pb.CancelSessionResponse(session=to_session(session))
 
     async def ListSessions(  # noqa: N802 - the name of the RPC
         self,
         request: pb.ListSessionsRequest,
-        context: Context,  # noqa: ARG002 - as above
+        context: Context,
     ) -> pb.ListSessionsResponse:
         """Lists a page."""
-        sessions, token = await self._service.list(
+        sessions, token = await self._own(context).list(
             states=[STATE_OF[state] for state in request.states],
             reference=request.reference,
             page_size=request.page_size or _DEFAULT_PAGE,
@@ -192,22 +200,32 @@ class CaptureServicer(pb_grpc.CaptureServiceServicer):
         self, request: pb.GetImageRequest, context: Context
     ) -> AsyncIterator[pb.GetImageResponse]:
         """Gives a picture in pieces."""
-        return self._results.serve(context, self._pieces(request), envelope=_ENVELOPE)
+        return self._results.serve(context, self._pieces(request, context), envelope=_ENVELOPE)
 
     async def GetStreamStatistics(  # noqa: N802 - the name of the RPC
         self,
         request: pb.GetStreamStatisticsRequest,  # noqa: ARG002 - the signature of the generated base
-        context: Context,  # noqa: ARG002 - as above
+        context: Context,
     ) -> pb.GetStreamStatisticsResponse:
         """Gives the numbers."""
-        return convert.to_statistics(self._service.totals(), self._service.sessions(), self._clock.now())
+        book = self._own(context).book
+        return convert.to_statistics(book.totals(), book, self._clock.now())
 
-    async def _opened(self, incoming: Incoming[pb.PushFramesRequest]) -> LiveSession:
+    def _own(self, context: Context) -> CaptureService:
+        """The sessions of the caller's tenant."""
+        return self._tenants.of(tenant_of(context))
+
+    async def _of(self, session_id: str, context: Context) -> CaptureService:
+        """The same; those of the session's owner for a caller with nothing but its token."""
+        return await self._tenants.of_session(session_id) if _session_only() else self._own(context)
+
+    async def _opened(self, incoming: Incoming[pb.PushFramesRequest], context: Context) -> LiveSession:
         first = await incoming.next()
         if isinstance(first, pb.PushFramesRequest):
             self._check(first)
             if first.HasField("opening"):
-                return self._service.pushing(first.opening.session_id, first.opening.session_token)
+                service = await self._of(first.opening.session_id, context)
+                return service.pushing(first.opening.session_id, first.opening.session_token)
         raise DomainError(Reason.REQUEST_INVALID, "The first message must be `opening`.")
 
     def _take(self, live: LiveSession, message: pb.PushFramesRequest) -> None:
@@ -224,14 +242,26 @@ class CaptureServicer(pb_grpc.CaptureServiceServicer):
         except DomainError:
             return  # `offer` has told it; the next message finds the session over, if it is
 
-    async def _pieces(self, request: pb.GetImageRequest) -> AsyncGenerator[pb.GetImageResponse, None]:
-        image, reference = await self._album.find(self._service.tenant, request.image_id)
+    async def _pieces(
+        self, request: pb.GetImageRequest, context: Context
+    ) -> AsyncGenerator[pb.GetImageResponse, None]:
+        if _session_only():
+            service = await self._tenants.of_image(request.image_id)
+        else:
+            service = self._own(context)
+        found = await self._album.find(service.tenant, request.image_id)
         if request.session_token:
-            await self._service.get(image.session_id, request.session_token)
-        start = pb.ImageStart(image=to_image(reference), size_bytes=image.size_bytes)
+            await service.check_token(found.session_id, request.session_token)
+        start = pb.ImageStart(image=to_image(found.reference), size_bytes=found.size_bytes)
         yield pb.GetImageResponse(image_start=start)
         offset = 0
-        async for piece in self._album.pieces(image):
+        async for piece in found.pieces():
             yield pb.GetImageResponse(image_chunk=pb.ImageChunk(offset=offset, data=piece))
             offset += len(piece)
         yield pb.GetImageResponse(image_complete=pb.ImageComplete())
+
+
+def _session_only() -> bool:
+    """Whether the caller has no credential but the session's token, which every use of a session checks."""
+    rpc = current_rpc()
+    return rpc is not None and rpc.session_only

@@ -100,6 +100,7 @@ def to_session(session: SessionSummary) -> pb.Session:
         expire_time=to_timestamp(session.expire_time),
         frames=to_frames(session.frames),
         liveness=to_liveness(session.liveness_passed),
+        guidance_code=session.guidance,
     )
     if session.end_time is not None:
         message.end_time.CopyFrom(to_timestamp(session.end_time))
@@ -126,14 +127,16 @@ def to_captured(captured: CapturedTarget) -> pb.CapturedTarget:
 
 def to_image(image: ImageRef) -> image_pb2.ImageRef:
     """A reference to a picture."""
-    return image_pb2.ImageRef(
+    message = image_pb2.ImageRef(
         id=image.id,
         sha256=image.sha256,
         media_type=image.media_type,
         width_px=image.width_px,
         height_px=image.height_px,
-        expire_time=to_timestamp(image.expire_time),
     )
+    if image.expire_time is not None:
+        message.expire_time.CopyFrom(to_timestamp(image.expire_time))
+    return message
 
 
 def to_frames(frames: FrameTally) -> pb.FrameCounts:

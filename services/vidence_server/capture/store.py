@@ -128,11 +128,13 @@ class SessionStore:
             raise DomainError(Reason.IMAGE_NOT_FOUND, "No picture that is kept has this id.")
         return ImageRecord(**row._mapping)  # noqa: SLF001  # SQLAlchemy's public name for it
 
-    async def open_sessions(self) -> list[SessionRecord]:
-        """Sessions that are not over, the oldest first."""
+    async def open_sessions(self, tenant: str) -> list[SessionRecord]:
+        """A tenant's sessions that are not over, the oldest first."""
         async with self._database.snapshot() as transaction:
             found = await transaction.execute(
-                select(_SESSIONS.c.record).where(_SESSIONS.c.end_time.is_(None)).order_by(_SESSIONS.c.id)
+                select(_SESSIONS.c.record)
+                .where(_SESSIONS.c.end_time.is_(None), _SESSIONS.c.tenant == tenant)
+                .order_by(_SESSIONS.c.id)
             )
             return [decode_record(row.record) for row in found]
 
@@ -146,6 +148,14 @@ class SessionStore:
         if row is None:
             raise DomainError(Reason.SESSION_NOT_FOUND, "No capture session that is kept has this id.")
         return decode_record(row.record)
+
+    async def tenant_of_session(self, session_id: str) -> str:
+        """Whose a session is; empty: there is none."""
+        return await self._tenant_of(_SESSIONS, session_id)
+
+    async def tenant_of_image(self, image_id: str) -> str:
+        """Whose a picture is; empty: there is none."""
+        return await self._tenant_of(_IMAGES, image_id)
 
     async def page(self, tenant: str, *, reference: str, before: str, limit: int) -> list[SessionRecord]:
         """Sessions, the newest first.
@@ -170,6 +180,11 @@ class SessionStore:
             # Ids are UUIDv7: they sort by creation.
             found = await transaction.execute(wanted.order_by(_SESSIONS.c.id.desc()).limit(limit))
             return [decode_record(row.record) for row in found]
+
+    async def _tenant_of(self, table: Table, row_id: str) -> str:
+        async with self._database.snapshot() as transaction:
+            found = await transaction.execute(select(table.c.tenant).where(table.c.id == row_id))
+            return str(found.scalar_one_or_none() or "")
 
     async def purge(self, *, ended_before: datetime, now: datetime) -> int:
         """Forgets old sessions and expired pictures; how many sessions."""

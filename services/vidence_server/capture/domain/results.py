@@ -22,7 +22,8 @@ class ImageRef:
     media_type: str
     width_px: int
     height_px: int
-    expire_time: datetime
+    expire_time: datetime | None
+    """None: told elsewhere, in the event that names the picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,3 +159,5 @@ class SessionSummary:
     liveness_passed: bool | None
     """None: not asked, or not known yet."""
     verification: Verification | None
+    guidance: str = ""
+    """What the person is told now, as a code; empty: nothing, or not known any more."""

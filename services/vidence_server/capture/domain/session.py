@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from vidence_server.capture.domain.challenges import Progress
@@ -11,12 +11,9 @@ from vidence_server.capture.domain.events import (
     CaptureCompleted,
     CaptureProgressed,
     CaptureStarted,
-    ChallengeFailed,
-    ChallengeMet,
     DocumentRead,
     Failed,
     GateChanged,
-    LivenessDecided,
     SessionStarted,
     Verified,
     Warned,
@@ -29,8 +26,8 @@ from vidence_server.capture.domain.results import (
     Evidence,
     Verification,
 )
-from vidence_server.capture.domain.session_core import SessionCore
-from vidence_server.capture.domain.states import Failure, State, Target, Trigger
+from vidence_server.capture.domain.session_attempts import SessionAttempts
+from vidence_server.capture.domain.states import Failure, State, Trigger
 from vidence_server.capture.domain.window import Window
 from vidence_server.core.errors import DomainError
 
@@ -48,7 +45,7 @@ class Restored:
     liveness_passed: bool | None
 
 
-class CaptureSession(SessionCore):
+class CaptureSession(SessionAttempts):
     """One session from its creation to its end.
 
     Every public method takes the time and gives `Effects`. None fails because of the state: what the table
@@ -85,7 +82,7 @@ class CaptureSession(SessionCore):
         if not self.looking:
             self.frames.unneeded += 1
             return self._effects
-        self._last_frame_s = now.s
+        self.flow.looked_at(now.s)
         self._warned_no_frames = False
         self.frames.processed += 1
         report = self._report = self._gates.judge(seen)
@@ -103,8 +100,13 @@ class CaptureSession(SessionCore):
                 self._hold(seen, report, number)
         return self._advised(at_once=self.state is not before or before is not State.SEARCHING)
 
-    def tick(self, now: Moment) -> Effects:
-        """Lets time pass; that it began is told before anything else."""
+    def tick(self, now: Moment, *, frame_in_work: bool = False) -> Effects:
+        """Lets time pass; that it began is told before anything else.
+
+        Args:
+            now: The time.
+            frame_in_work: Whether a frame is being looked at: then the camera is not silent.
+        """
         self._step(now)
         if self.over or not self._told_start:
             return self._effects
@@ -115,16 +117,10 @@ class CaptureSession(SessionCore):
         update = self._quality.due(now.s)
         if update is not None:
             self._tell(update)
-        silent_s = now.s - max(self._last_frame_s, self._machine.since_s)
-        if self.state is State.CHALLENGE:
-            if self._series.late(now.s):
-                self._challenge_failed(Trigger.CHALLENGE_FAILED, Progress.TIMEOUT)
-            elif silent_s >= self.rules.stall_s:
-                self._challenge_failed(Trigger.STALLED, "stalled")
-        elif self.state in _HELD and silent_s >= self.rules.stall_s:
-            self._let_go(Trigger.STALLED)
-        elif self.state is State.SEARCHING and silent_s >= self.rules.no_frames_s:
-            self._warn_no_frames()
+        if self.state is State.CHALLENGE and self._series.late(now.s):
+            self._challenge_failed(Trigger.CHALLENGE_FAILED, Progress.TIMEOUT)
+        elif not frame_in_work:
+            self._listen()
         return self._advised(at_once=False)
 
     def warn(self, code: str, count: int, now: Moment) -> Effects:
@@ -202,6 +198,17 @@ class CaptureSession(SessionCore):
             self._fire(Trigger.CANCEL)
         return self._effects
 
+    def _listen(self) -> None:
+        """Lets go of what was locked when the camera has been silent for long."""
+        silent_s = min(self.flow.silent_s(self._now.s), self._now.s - self._machine.since_s)
+        stalled = silent_s >= self.flow.patience_s(self.rules.stall_s)
+        if self.state is State.CHALLENGE and stalled:
+            self._challenge_failed(Trigger.STALLED, "stalled")
+        elif self.state in _HELD and stalled:
+            self._let_go(Trigger.STALLED)
+        elif self.state is State.SEARCHING and silent_s >= self.rules.no_frames_s:
+            self._warn_no_frames()
+
     def _hold(self, seen: Measurement, report: GateReport, number: int) -> None:
         """One frame of a locked subject: steady, or let go within this frame."""
         window = self.window
@@ -234,92 +241,6 @@ class CaptureSession(SessionCore):
         self._fire(trigger, detail=detail)
         self.window = None
         self._effects.forget = True
-
-    def _challenged(self, seen: Measurement) -> None:
-        if seen.subjects != 1:
-            self._challenge_failed(Trigger.SUBJECT_LOST, "subject_lost")
-            return
-        progress = self._series.observe(seen, self._now.s)
-        if progress is Progress.PENDING:
-            return
-        if progress is not Progress.MET:
-            self._challenge_failed(Trigger.CHALLENGE_FAILED, progress)
-            return
-        self._end_challenge("")
-        self._fire(Trigger.CHALLENGE_MET)
-        if self.state is State.CHALLENGE:
-            self._tell(self._series.give(self._now.s))
-        else:
-            self._decide_liveness(LivenessDecided(passed=True, method="challenges"))
-            self._stand()
-
-    def _challenge_failed(self, trigger: Trigger, reason: str) -> None:
-        self._end_challenge(reason)
-        self._decide_liveness(LivenessDecided(passed=False, method="challenges"))
-        self._reject(trigger, Failure.LIVENESS_FAILED)
-
-    def _end_challenge(self, reason: str) -> None:
-        ended = self._series.end(reason, self._now.s)
-        self._tell(ChallengeFailed(ended.challenge, reason) if reason else ChallengeMet(ended.challenge))
-        self.evidence = replace(self.evidence, challenges=(*self.evidence.challenges, ended))
-
-    def _confirm(self) -> bool:
-        if not self._fire(Trigger.CONFIRM):
-            return False
-        if self.state is State.CHALLENGE:
-            self._series.begin(None if self.window is None else self.window.latest.pose)
-            self._tell(self._series.give(self._now.s))
-        else:
-            self._stand()
-        return True
-
-    def _stand(self) -> None:
-        """The picture stands: on to the next target, or to the end."""
-        if self._taken is None:
-            return
-        self.captured.append(self._taken)
-        self._taken, self.window, self._report, self.rejected = None, None, None, 0
-        self._quality.drop()
-        self._effects.persist = True
-        if self.target is not None:
-            self._gates = GateBook(self.rules.gates[self.target])
-            self._fire(Trigger.NEXT_TARGET)
-        else:
-            self._fire(Trigger.FINISH)
-            self._effects.process = self.state is State.PROCESSING
-
-    def _reject(self, trigger: Trigger, failure: Failure) -> bool:
-        """Counts an attempt and begins anew, or ends; whether the table allows it."""
-        self.rejected += 1
-        if not self._fire(trigger, failure=failure):
-            self.rejected -= 1
-            return False
-        self._taken, self.window = None, None
-        self._effects.forget = self._effects.persist = True
-        if not self.over:
-            self._tell(Warned("attempts_left", self.rules.max_attempts - self.rejected))
-        return True
-
-    def _passive_failed(self, window: Window) -> bool:
-        if not (self.plan.passive_liveness and self.target is Target.FACE):
-            return False
-        found = window.passive(self.rules.liveness_threshold)
-        self.evidence = replace(self.evidence, passive=(*self.evidence.passive, found))
-        self._decide_liveness(LivenessDecided(found.passed, "passive"))
-        return not found.passed
-
-    def _decide_liveness(self, decided: LivenessDecided) -> None:
-        self._tell(decided)
-        last = decided.method == "challenges" or not self.plan.challenge_count
-        if last or not decided.passed:
-            self.liveness_passed = decided.passed
-
-    def _suspect(self) -> None:
-        signs = self.replay.signs
-        self.evidence = replace(self.evidence, replay_signs=tuple(sorted(signs.items())))
-        enough = sum(signs.values()) >= self.rules.replay_signs
-        if self.plan.liveness and enough and not self.over:
-            self._fire(Trigger.SUSPECT, failure=Failure.REPLAY_SUSPECTED)
 
     def _warn_no_frames(self) -> None:
         if not self._warned_no_frames:

@@ -13,6 +13,7 @@ from vidence_server.capture.domain.events import (
     SessionEnded,
     SessionEvent,
 )
+from vidence_server.capture.domain.flow import FrameFlow
 from vidence_server.capture.domain.gates import GateBook, GateReport
 from vidence_server.capture.domain.machine import Machine
 from vidence_server.capture.domain.measurement import Measurement
@@ -64,6 +65,7 @@ class SessionCore:
         self.rejected = 0
         self.frames = FrameTally()
         self.replay = ReplayWatch()
+        self.flow = FrameFlow(begin.s)
         self.evidence = Evidence()
         self.verification: Verification | None = None
         self.liveness_passed: bool | None = None
@@ -73,7 +75,6 @@ class SessionCore:
         self._expire_time = expire_time
         self._end_time: datetime | None = None
         self._failure: Failure | None = None
-        self._last_frame_s = begin.s
         self._told_start = False
         self._warned_no_frames = False
         self._gates = GateBook(rules.gates[plan.targets[0]])
@@ -132,6 +133,7 @@ class SessionCore:
             frames=self.frames.copy(),
             liveness_passed=self.liveness_passed,
             verification=self.verification,
+            guidance=self._guidance.code,
         )
 
     def _fire(self, trigger: Trigger, *, detail: str = "", failure: Failure | None = None) -> bool:

@@ -78,7 +78,8 @@ class GuidanceTeller:
 
     def __init__(self, dwell_s: float) -> None:
         self._dwell_s = dwell_s
-        self._code = ""
+        self.code = ""
+        """What the person was told last; empty: nothing yet."""
         self._since_s = 0.0
 
     def tell(self, code: str, now_s: float, *, at_once: bool) -> bool:
@@ -89,8 +90,8 @@ class GuidanceTeller:
             now_s: The time.
             at_once: Whether it is more than a better word for the same search.
         """
-        if code == self._code or (self._code and not at_once and now_s - self._since_s < self._dwell_s):
+        if code == self.code or (self.code and not at_once and now_s - self._since_s < self._dwell_s):
             return False
-        self._code = code
+        self.code = code
         self._since_s = now_s
         return True

@@ -88,6 +88,18 @@ def test_frames_out_of_order_and_repeated_are_refused_and_remembered() -> None:
 
 
 @pytest.mark.requirement("R-CA7")
+@pytest.mark.parametrize(("length", "taken"), [(8, 8), (16, 16), (17, 200), (64, 200)])
+def test_a_short_loop_is_refused_and_a_long_one_is_not_noticed_by_its_bytes(length: int, taken: int) -> None:
+    watch, refused = ReplayWatch(), []
+    for number in range(1, 201):
+        try:
+            watch.check(number, None, f"frame {number % length}")
+        except DomainError as error:
+            refused.append(error.reason)
+    assert refused == [Reason.FRAME_REPEATED] * (200 - taken)
+
+
+@pytest.mark.requirement("R-CA7")
 def test_a_rhythm_that_no_camera_has_is_a_sign() -> None:
     watch = ReplayWatch()
     signs = [watch.check(0, 33_333 * index, str(index))[1] for index in range(1, 60)]

@@ -1,0 +1,63 @@
+"""Pictures of people whom a monitor saw: kept by the monitor, given out by the same call as captured ones."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from functools import partial
+
+import cv2
+import numpy as np
+
+from vidence_server.capture.domain.results import ImageRef
+from vidence_server.capture.ports import FoundPicture
+from vidence_server.core.errors import DomainError, Reason
+from vidence_server.storage.blobs import BlobStore
+
+_JPEG = b"\xff\xd8\xff"
+
+
+class MonitorSnapshots:
+    """Finds snapshots by the id that a `person.appeared` event names. Fits `ports.Snapshots`.
+
+    Such an id is `img_` and the UUID of the blob, so that nothing but the monitor's folder is needed: the
+    monitor is another process, and what it keeps expires by itself.
+    """
+
+    def __init__(self, blobs: BlobStore) -> None:
+        """Snapshots.
+
+        Args:
+            blobs: Where the monitor puts them; only read here.
+        """
+        self._blobs = blobs
+
+    async def find(self, image_id: str) -> FoundPicture:
+        """A snapshot.
+
+        Raises:
+            DomainError: IMAGE_NOT_FOUND: unknown or expired; STORAGE_FAILED.
+        """
+        blob_id = f"blb_{image_id.removeprefix('img_')}"
+        try:
+            content = await self._blobs.get(blob_id)
+        except DomainError as error:
+            if error.reason is not Reason.BLOB_NOT_FOUND:
+                raise
+            raise _not_found() from error
+        width, height = await asyncio.to_thread(_size_px, content)
+        digest = hashlib.sha256(content).hexdigest()
+        reference = ImageRef(image_id, digest, "image/jpeg", width, height, expire_time=None)
+        return FoundPicture(reference, len(content), "", partial(self._blobs.chunks, blob_id))
+
+
+def _size_px(content: bytes) -> tuple[int, int]:
+    """Width and height of a small JPEG; raises `DomainError`, IMAGE_NOT_FOUND, for anything else."""
+    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
+    if pixels is None or not content.startswith(_JPEG):
+        raise _not_found()
+    return int(pixels.shape[1]), int(pixels.shape[0])
+
+
+def _not_found() -> DomainError:
+    return DomainError(Reason.IMAGE_NOT_FOUND, "No picture has this id, or it has expired.")
