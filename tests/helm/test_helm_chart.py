@@ -30,7 +30,7 @@ from helm.chart_rendering import (
 CASES = pytest.mark.parametrize("case", VALUES)
 NEWEST, OLDEST = "1.37", "1.30"
 """Of Kubernetes: whose schemas there are, and that the chart allows."""
-FOREIGN = {"ServiceMonitor", "HTTPRoute"}
+FOREIGN = {"ServiceMonitor", "PrometheusRule", "HTTPRoute"}
 """Kinds of other projects, whose schemas Kubernetes does not have."""
 
 

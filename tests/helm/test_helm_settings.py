@@ -14,6 +14,7 @@ from vidence_server.suite.table import PORTS
 from vidence_server.suite_settings import SuiteSettings, load_suite_settings
 
 CASES = pytest.mark.parametrize("case", VALUES)
+LAST_WORDS_S = 2.0
 NO_SERVICE = {"bridge", "worker", "envoy"}
 NOT_IN_THE_CHART = {"monitor"}
 """Sections of commands that the chart does not run."""
@@ -69,8 +70,8 @@ def test_pod_gets_more_time_to_stop_than_its_drain_takes(case: str) -> None:
         server = _settings(objects, name).server
         sleep = pod["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
         assert sleep > 0
-        # Watch streams and result streams are drained one after the other.
-        drain = 2 * server.drain_grace_s + server.drain_accept_s
+        # All streams are drained together; those that are left then say their last words.
+        drain = server.drain_grace_s + LAST_WORDS_S + server.drain_accept_s
         assert pod["terminationGracePeriodSeconds"] > sleep + (drain if name not in NO_SERVICE else 2)
 
 
@@ -126,6 +127,8 @@ def test_network_policy_lets_through_what_the_settings_ask_for_and_no_more(case:
             asked |= {(name, owner[place.partition(":")[0]]) for place in settings.bridge.upstreams.values()}
         elif name != "event":
             asked.add((name, owner[settings.bus.address.partition(":")[0]]))
+        if name in {"extraction", "batch"}:
+            asked.add((name, owner[settings.filing.library_address.partition(":")[0]]))
     if "worker" in objects.deployments():
         (container,) = pod_of(objects.deployments()["worker"])["containers"]
         asked.add(("worker", owner[container["args"][1].partition(":")[0]]))
@@ -159,7 +162,7 @@ def test_database_and_its_password_come_from_a_secret() -> None:
     with_tables = {
         name for name in objects.deployments() if _settings(objects, name).storage.database_url is not None
     }
-    assert with_tables == {"extraction", "capture", "batch", "library"}
+    assert with_tables == {"extraction", "capture", "batch", "library", "review"}
     for name in with_tables:
         pod = pod_of(objects.deployments()[name])
         (container,) = pod["containers"]

@@ -190,7 +190,11 @@ spec:
         - port: https
         {{- end }}
       {{- with $policy.clients }}
-      from: {{- toYaml . | nindent 8 }}
+      from:
+        {{- toYaml . | nindent 8 }}
+        # `helm test`.
+        - podSelector:
+            matchLabels: {{- include "vidence.selector" (list $root "smoke") | nindent 14 }}
       {{- end }}
     {{- else }}
     {{- with $component.callers }}

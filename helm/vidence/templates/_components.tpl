@@ -9,12 +9,13 @@ The components, one line each.
   callers  components that call it
 */}}
 {{- define "vidence.components" -}}
-event:      {port: 50051, grpc: vidence.event.v1.EventService, single: true, files: true, callers: [envoy, bridge, extraction, capture, batch, library, face, worker]}
+event:      {port: 50051, grpc: vidence.event.v1.EventService, single: true, files: true, callers: [envoy, bridge, extraction, capture, batch, library, face, review, worker]}
 extraction: {port: 50052, grpc: vidence.extraction.v1.ExtractionService, models: true, database: true, callers: [envoy, bridge]}
 capture:    {port: 50053, grpc: vidence.capture.v1.CaptureService, models: true, single: true, files: true, database: true, callers: [envoy, bridge]}
 batch:      {port: 50054, grpc: vidence.batch.v1.BatchService, models: true, single: true, files: true, database: true, callers: [envoy, bridge, worker]}
-library:    {port: 50055, grpc: vidence.library.v1.LibraryService, models: true, single: true, files: true, database: true, callers: [envoy, bridge]}
+library:    {port: 50055, grpc: vidence.library.v1.LibraryService, models: true, single: true, files: true, database: true, callers: [envoy, bridge, extraction, batch]}
 face:       {port: 50056, grpc: vidence.face.v1.FaceService, models: true, callers: [envoy, bridge]}
+review:     {port: 50058, grpc: vidence.review.v1.ReviewService, single: true, files: true, database: true, callers: [envoy, bridge]}
 bridge:     {port: 8081, callers: [envoy]}
 worker:     {models: true, callers: []}
 envoy:      {port: 8080}
@@ -68,6 +69,9 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 {{/* What is wrong with the values beyond what their schema can say. */}}
 {{- define "vidence.check" -}}
 {{- $values := .Values -}}
+{{- if and (not $values.access.existingSecret) (not $values.access.insecure) -}}
+{{- fail "access.existingSecret names the keys of those who may call; access.insecure: true lets in whoever reaches Envoy" -}}
+{{- end -}}
 {{- if and $values.worker.enabled (not $values.batch.enabled) -}}
 {{- fail "worker.enabled needs batch.enabled: workers work for the batch service" -}}
 {{- end -}}

@@ -13,6 +13,20 @@ VIDENCE_SERVER__HOST: 0.0.0.0
 VIDENCE_SERVER__PORT: {{ $component.port | quote }}
 VIDENCE_SERVER__DRAIN_GRACE_S: {{ $values.drain.graceSeconds | quote }}
 {{- end }}
+{{- if or $component.grpc (eq $name "worker") }}
+# TLS ends at Envoy.
+VIDENCE_TLS__INSECURE: "true"
+{{- if $values.access.existingSecret }}
+VIDENCE_ACCESS__MODE: "on"
+VIDENCE_ACCESS__KEYS_FILE: /etc/vidence/access/keys
+VIDENCE_ACCESS__OWN_KEY_FILE: /etc/vidence/access/own-key
+{{- else }}
+VIDENCE_ACCESS__INSECURE: "true"
+{{- end }}
+{{- end }}
+{{- if and (has $name (list "extraction" "batch")) $values.library.enabled }}
+VIDENCE_FILING__LIBRARY_ADDRESS: {{ include "vidence.name" (list $root "library") }}:50055
+{{- end }}
 {{- if and (ne $name "event") (or $component.grpc (eq $name "worker")) }}
 VIDENCE_BUS__ADDRESS: {{ include "vidence.name" (list $root "event") }}:50051
 {{- end }}
@@ -48,7 +62,7 @@ VIDENCE_BRIDGE__ORIGINS: {{ toJson $values.public.origins | squote }}
 {{- if eq (last .) "envoy" }}
 VIDENCE_BRIDGE__ENVOY__HOST: 0.0.0.0
 VIDENCE_BRIDGE__ENVOY__PORT: "8080"
-VIDENCE_BRIDGE__ENVOY__TLS_PORT: "8443"
+VIDENCE_BRIDGE__ENVOY__TLS_PORT: {{ ternary "8443" "" (ne $values.envoy.tls.existingSecret "") | quote }}
 VIDENCE_BRIDGE__ENVOY__BRIDGE: {{ include "vidence.name" (list $root "bridge") }}:8081
 VIDENCE_BRIDGE__ENVOY__BINARY: /usr/local/bin/envoy
 VIDENCE_BRIDGE__ENVOY__WORKERS: {{ $values.envoy.workers | quote }}

@@ -19,6 +19,26 @@ capabilities:
   drop: [ALL]
 {{- end }}
 
+{{/* Who its processes are. */}}
+{{- define "vidence.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 10001
+runAsGroup: 10001
+fsGroup: 10001
+fsGroupChangePolicy: OnRootMismatch
+seccompProfile:
+  type: RuntimeDefault
+{{- end }}
+
+{{- define "vidence.pullSecrets" -}}
+{{- with .Values.image.pullSecrets }}
+imagePullSecrets:
+{{- range . }}
+  - name: {{ . }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{/* Whether its folder is a volume that outlives the pod. (list root name) */}}
 {{- define "vidence.persistent" -}}
 {{- $root := first . -}}
@@ -38,22 +58,10 @@ capabilities:
 serviceAccountName: {{ include "vidence.name" . }}
 automountServiceAccountToken: false
 enableServiceLinks: false
-# Sleep, then the drain: watch streams and result streams get the grace one after the other, then time to close files.
-terminationGracePeriodSeconds: {{ add (int $drain.preStopSeconds) (mul 2 (int $drain.graceSeconds)) (int $drain.marginSeconds) }}
-securityContext:
-  runAsNonRoot: true
-  runAsUser: 10001
-  runAsGroup: 10001
-  fsGroup: 10001
-  fsGroupChangePolicy: OnRootMismatch
-  seccompProfile:
-    type: RuntimeDefault
-{{- with $root.Values.image.pullSecrets }}
-imagePullSecrets:
-{{- range . }}
-  - name: {{ . }}
-{{- end }}
-{{- end }}
+# Sleep, then the drain, in which all streams have one grace together, then time to close files.
+terminationGracePeriodSeconds: {{ add (int $drain.preStopSeconds) (int $drain.graceSeconds) (int $drain.marginSeconds) }}
+securityContext: {{- include "vidence.podSecurity" $root | nindent 2 }}
+{{- include "vidence.pullSecrets" $root | nindent 0 }}
 {{- with $values.nodeSelector }}
 nodeSelector: {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -120,6 +128,11 @@ volumeMounts:
     mountPath: /var/lib/vidence
   - name: tmp
     mountPath: /tmp
+{{- if and $root.Values.access.existingSecret (or $component.grpc (eq $name "worker")) }}
+  - name: access
+    mountPath: /etc/vidence/access
+    readOnly: true
+{{- end }}
 {{- with $root.Values.database }}
 {{- if and .existingSecret .passwordKey $component.database }}
   - name: database
@@ -196,6 +209,12 @@ livenessProbe:
     secretName: {{ . }}
     defaultMode: 0440
 {{- end }}
+{{- end }}
+{{- if and $root.Values.access.existingSecret (or $component.grpc (eq (last .) "worker")) }}
+- name: access
+  secret:
+    secretName: {{ $root.Values.access.existingSecret }}
+    defaultMode: 0440
 {{- end }}
 {{- with $root.Values.database }}
 {{- if and .existingSecret .passwordKey $component.database }}

@@ -1,0 +1,1 @@
+"""`vidence smoke`: every RPC and every HTTP path once."""
