@@ -4,5 +4,8 @@ import { resolution } from "./resolution";
 
 export default defineConfig({
   resolve: resolution,
-  test: { include: ["client/src/**/*.test.ts", "app/src/**/*.test.{ts,tsx}"], environment: "jsdom" },
+  test: {
+    include: ["client/src/**/*.test.ts", "examples/**/*.test.ts", "app/src/**/*.test.{ts,tsx}"],
+    environment: "jsdom",
+  },
 });

@@ -234,3 +234,14 @@ def test_everybody_can_use_it(page: Page, passport: Path, broken: Path, look: tu
     page.locator(".image-row.read").get_by_role("button").click()
     expect(page.get_by_role("dialog")).to_contain_text("document.number")
     assert serious_findings(page) == []
+
+
+@pytest.mark.requirement("R-WE3", "R-BA1")
+def test_the_chosen_document_type_is_that_of_the_batch(page: Page, passport: Path) -> None:
+    page.goto("/batch")
+    page.get_by_label("Document type").select_option("passport")
+    with page.expect_request("**/CreateBatch") as created:
+        choose(page, [passport])
+    assert b"passport" in (created.value.post_data_buffer or b"")
+    wait_until_ended(page)
+    expect(row(page, "passport.jpg")).to_contain_text("Passport")

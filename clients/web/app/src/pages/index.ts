@@ -4,6 +4,7 @@ import { batch } from "./batch";
 import { capturePage } from "./capture";
 import { dashboard } from "./dashboard";
 import { library } from "./library";
+import { reviewPage } from "./review";
 import { sessionsPage } from "./sessions";
 import { systemPage } from "./system";
 
@@ -15,4 +16,12 @@ export interface Page {
 }
 
 /** In the order of the navigation. */
-export const PAGES: readonly Page[] = [dashboard, capturePage, sessionsPage, batch, library, systemPage];
+export const PAGES: readonly Page[] = [
+  dashboard,
+  capturePage,
+  sessionsPage,
+  batch,
+  library,
+  reviewPage,
+  systemPage,
+];

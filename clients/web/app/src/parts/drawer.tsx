@@ -1,9 +1,10 @@
 import "./drawer.css";
 
 import type { ComponentChildren, JSX } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 
 import { shared } from "../words";
+import { wayBack } from "./way_back";
 
 interface Props {
   readonly title: string;
@@ -14,13 +15,12 @@ interface Props {
 /** Details beside the page. Escape closes it, and the focus goes back to where it was. */
 export function Drawer({ title, onClose, children }: Props): JSX.Element {
   const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
-    const before = document.activeElement;
+  // Before the next frame: until then what was clicked may be drawn anew, and nothing would have the focus.
+  useLayoutEffect(() => {
+    const back = wayBack();
     dialog.current?.show();
     dialog.current?.querySelector("button")?.focus();
-    return () => {
-      if (before instanceof HTMLElement) before.focus();
-    };
+    return back;
   }, []);
   return (
     <dialog

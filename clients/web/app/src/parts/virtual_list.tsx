@@ -53,6 +53,7 @@ export function VirtualList<T>({ items, keyOf, rowHeight, row, label }: Props<T>
             <div
               key={place.key}
               role="listitem"
+              data-key={String(place.key)}
               aria-setsize={items.length}
               aria-posinset={place.index + 1}
               style={{ height: `${rowHeight}px`, transform: `translateY(${place.start}px)` }}

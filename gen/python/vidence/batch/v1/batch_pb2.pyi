@@ -10,6 +10,7 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.rpc import status_pb2 as _status_pb2
 from vidence.extraction.v1 import document_pb2 as _document_pb2
+from vidence.library.v1 import filing_pb2 as _filing_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -183,6 +184,7 @@ class Batch(_message.Message):
     START_TIME_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    LIBRARY_ID_FIELD_NUMBER: _builtins.int
     batch_id: _builtins.str
     """Names the batch, `bat_` and a UUIDv7."""
     state: Global___BatchState.ValueType
@@ -193,6 +195,8 @@ class Batch(_message.Message):
     """Bytes of all its images."""
     document_type: _builtins.str
     """Key of the document type of items that name none. Empty: it is detected."""
+    library_id: _builtins.str
+    """The library that what is read goes into. Empty: none."""
     @_builtins.property
     def counts(self) -> Global___BatchCounts:
         """Its items, by state."""
@@ -228,10 +232,11 @@ class Batch(_message.Message):
         start_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
         expire_time: _timestamp_pb2.Timestamp | None = ...,
+        library_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["counts", b"counts", "create_time", b"create_time", "end_time", b"end_time", "expire_time", b"expire_time", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id", b"batch_id", "counts", b"counts", "create_time", b"create_time", "document_type", b"document_type", "end_time", b"end_time", "expire_time", b"expire_time", "run", b"run", "size_bytes", b"size_bytes", "start_time", b"start_time", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id", b"batch_id", "counts", b"counts", "create_time", b"create_time", "document_type", b"document_type", "end_time", b"end_time", "expire_time", b"expire_time", "library_id", b"library_id", "run", b"run", "size_bytes", b"size_bytes", "start_time", b"start_time", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -239,7 +244,7 @@ Global___Batch: _TypeAlias = Batch  # noqa: Y015
 
 @_typing.final
 class BatchCounts(_message.Message):
-    """The items of a batch by state. `total` is the sum of the others."""
+    """The items of a batch by state. `total` is the sum of queued, running, succeeded, failed and cancelled."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -249,6 +254,9 @@ class BatchCounts(_message.Message):
     SUCCEEDED_FIELD_NUMBER: _builtins.int
     FAILED_FIELD_NUMBER: _builtins.int
     CANCELLED_FIELD_NUMBER: _builtins.int
+    FILING_FIELD_NUMBER: _builtins.int
+    FILED_FIELD_NUMBER: _builtins.int
+    UNFILED_FIELD_NUMBER: _builtins.int
     total: _builtins.int
     """All items."""
     queued: _builtins.int
@@ -261,6 +269,12 @@ class BatchCounts(_message.Message):
     """Items that failed for good."""
     cancelled: _builtins.int
     """Items that were cancelled before they were read."""
+    filing: _builtins.int
+    """Of those that were read: on their way into the library."""
+    filed: _builtins.int
+    """Of those that were read: in the library."""
+    unfiled: _builtins.int
+    """Of those that were read: not taken by the library."""
     def __init__(
         self,
         *,
@@ -270,10 +284,13 @@ class BatchCounts(_message.Message):
         succeeded: _builtins.int = ...,
         failed: _builtins.int = ...,
         cancelled: _builtins.int = ...,
+        filing: _builtins.int = ...,
+        filed: _builtins.int = ...,
+        unfiled: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancelled", b"cancelled", "failed", b"failed", "queued", b"queued", "running", b"running", "succeeded", b"succeeded", "total", b"total"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancelled", b"cancelled", "failed", b"failed", "filed", b"filed", "filing", b"filing", "queued", b"queued", "running", b"running", "succeeded", b"succeeded", "total", b"total", "unfiled", b"unfiled"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -295,6 +312,8 @@ class BatchItem(_message.Message):
     ERROR_FIELD_NUMBER: _builtins.int
     DURATION_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
+    FILING_FIELD_NUMBER: _builtins.int
+    IMAGE_EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     index: _builtins.int
     """Its place in the batch, from 0."""
     file_name: _builtins.str
@@ -323,6 +342,14 @@ class BatchItem(_message.Message):
     def end_time(self) -> _timestamp_pb2.Timestamp:
         """When it ended. Unset before."""
 
+    @_builtins.property
+    def filing(self) -> _filing_pb2.Filing:
+        """What became of its result in the library. Unset where there is no result, or none was to go into a library."""
+
+    @_builtins.property
+    def image_expire_time(self) -> _timestamp_pb2.Timestamp:
+        """Until when `GetBatchItemImage` gives its image, at most. Unset: the image is kept no more, or for as long as its batch."""
+
     def __init__(
         self,
         *,
@@ -336,10 +363,12 @@ class BatchItem(_message.Message):
         error: _status_pb2.Status | None = ...,
         duration: _duration_pb2.Duration | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
+        filing: _filing_pb2.Filing | None = ...,
+        image_expire_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "duration", b"duration", "end_time", b"end_time", "error", b"error"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "duration", b"duration", "end_time", b"end_time", "error", b"error", "filing", b"filing", "image_expire_time", b"image_expire_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_count", b"attempt_count", "document", b"document", "duration", b"duration", "end_time", b"end_time", "error", b"error", "file_name", b"file_name", "index", b"index", "sha256", b"sha256", "size_bytes", b"size_bytes", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_count", b"attempt_count", "document", b"document", "duration", b"duration", "end_time", b"end_time", "error", b"error", "file_name", b"file_name", "filing", b"filing", "image_expire_time", b"image_expire_time", "index", b"index", "sha256", b"sha256", "size_bytes", b"size_bytes", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -496,6 +525,38 @@ class BatchError(_message.Message):
 Global___BatchError: _TypeAlias = BatchError  # noqa: Y015
 
 @_typing.final
+class BatchFiling(_message.Message):
+    """What was read of an item is in the library, or was not taken by it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INDEX_FIELD_NUMBER: _builtins.int
+    FILE_NAME_FIELD_NUMBER: _builtins.int
+    FILING_FIELD_NUMBER: _builtins.int
+    index: _builtins.int
+    """Its place in the batch."""
+    file_name: _builtins.str
+    """Name of its file. Empty where none was given."""
+    @_builtins.property
+    def filing(self) -> _filing_pb2.Filing:
+        """The document, and why not where it is not."""
+
+    def __init__(
+        self,
+        *,
+        index: _builtins.int = ...,
+        file_name: _builtins.str = ...,
+        filing: _filing_pb2.Filing | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filing", b"filing"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file_name", b"file_name", "filing", b"filing", "index", b"index"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchFiling: _TypeAlias = BatchFiling  # noqa: Y015
+
+@_typing.final
 class BatchComplete(_message.Message):
     """Terminal: the batch ended."""
 
@@ -541,6 +602,8 @@ class BatchStatistics(_message.Message):
     CANCELLED_FIELD_NUMBER: _builtins.int
     RETRIED_FIELD_NUMBER: _builtins.int
     SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    FILED_FIELD_NUMBER: _builtins.int
+    UNFILED_FIELD_NUMBER: _builtins.int
     total: _builtins.int
     """All items."""
     succeeded: _builtins.int
@@ -553,6 +616,10 @@ class BatchStatistics(_message.Message):
     """Attempts that failed and were followed by another."""
     size_bytes: _builtins.int
     """Bytes of all images."""
+    filed: _builtins.int
+    """Items whose result is in the library, in earlier runs too."""
+    unfiled: _builtins.int
+    """Items whose result was to go into the library and is not there."""
     def __init__(
         self,
         *,
@@ -562,10 +629,12 @@ class BatchStatistics(_message.Message):
         cancelled: _builtins.int = ...,
         retried: _builtins.int = ...,
         size_bytes: _builtins.int = ...,
+        filed: _builtins.int = ...,
+        unfiled: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancelled", b"cancelled", "failed", b"failed", "retried", b"retried", "size_bytes", b"size_bytes", "succeeded", b"succeeded", "total", b"total"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancelled", b"cancelled", "failed", b"failed", "filed", b"filed", "retried", b"retried", "size_bytes", b"size_bytes", "succeeded", b"succeeded", "total", b"total", "unfiled", b"unfiled"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -12,6 +12,7 @@ from google.protobuf.internal import containers as _containers
 from google.rpc import status_pb2 as _status_pb2
 from vidence.batch.v1 import batch_pb2 as _batch_pb2
 from vidence.extraction.v1 import document_pb2 as _document_pb2
+from vidence.library.v1 import filing_pb2 as _filing_pb2
 from vidence.stream.v1 import stream_control_pb2 as _stream_control_pb2
 import builtins as _builtins
 import sys
@@ -33,8 +34,11 @@ class ProcessBatchRequest(_message.Message):
     IMAGES_FIELD_NUMBER: _builtins.int
     DOCUMENT_TYPE_FIELD_NUMBER: _builtins.int
     HEARTBEAT_PERIOD_FIELD_NUMBER: _builtins.int
+    LIBRARY_ID_FIELD_NUMBER: _builtins.int
     document_type: _builtins.str
     """Key of the document type of images that name none. Empty: the service detects it."""
+    library_id: _builtins.str
+    """The library that every result goes into, as the document `<batch_id>-<index>`. Empty: none. Errors: LIBRARY_NOT_FOUND."""
     @_builtins.property
     def images(self) -> _containers.RepeatedCompositeFieldContainer[_batch_pb2.BatchImage]:
         """The images. At least one; the server's limit is 1000 unless it is told otherwise."""
@@ -49,10 +53,11 @@ class ProcessBatchRequest(_message.Message):
         images: _abc.Iterable[_batch_pb2.BatchImage] | None = ...,
         document_type: _builtins.str = ...,
         heartbeat_period: _duration_pb2.Duration | None = ...,
+        library_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["heartbeat_period", b"heartbeat_period"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["document_type", b"document_type", "heartbeat_period", b"heartbeat_period", "images", b"images"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document_type", b"document_type", "heartbeat_period", b"heartbeat_period", "images", b"images", "library_id", b"library_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -74,6 +79,7 @@ class ProcessBatchResponse(_message.Message):
     ERROR_FIELD_NUMBER: _builtins.int
     COMPLETE_FIELD_NUMBER: _builtins.int
     BATCH_FAILED_FIELD_NUMBER: _builtins.int
+    FILING_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """Place of this message in the stream: 1, 2, 3, … without a hole."""
     @_builtins.property
@@ -112,6 +118,10 @@ class ProcessBatchResponse(_message.Message):
     def batch_failed(self) -> Global___BatchFailed:
         """Terminal: the call as a whole failed."""
 
+    @_builtins.property
+    def filing(self) -> _batch_pb2.BatchFiling:
+        """What was read of an image is in the library, or was not taken by it."""
+
     def __init__(
         self,
         *,
@@ -125,12 +135,13 @@ class ProcessBatchResponse(_message.Message):
         error: _batch_pb2.BatchError | None = ...,
         complete: _batch_pb2.BatchComplete | None = ...,
         batch_failed: Global___BatchFailed | None = ...,
+        filing: _batch_pb2.BatchFiling | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["batch_failed", b"batch_failed", "batch_start", b"batch_start", "complete", b"complete", "connected", b"connected", "emit_time", b"emit_time", "error", b"error", "heartbeat", b"heartbeat", "payload", b"payload", "progress", b"progress", "result", b"result"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["batch_failed", b"batch_failed", "batch_start", b"batch_start", "complete", b"complete", "connected", b"connected", "emit_time", b"emit_time", "error", b"error", "filing", b"filing", "heartbeat", b"heartbeat", "payload", b"payload", "progress", b"progress", "result", b"result"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_failed", b"batch_failed", "batch_start", b"batch_start", "complete", b"complete", "connected", b"connected", "emit_time", b"emit_time", "error", b"error", "heartbeat", b"heartbeat", "payload", b"payload", "progress", b"progress", "result", b"result", "sequence", b"sequence"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_failed", b"batch_failed", "batch_start", b"batch_start", "complete", b"complete", "connected", b"connected", "emit_time", b"emit_time", "error", b"error", "filing", b"filing", "heartbeat", b"heartbeat", "payload", b"payload", "progress", b"progress", "result", b"result", "sequence", b"sequence"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["connected", "heartbeat", "batch_start", "progress", "result", "error", "complete", "batch_failed"]  # noqa: Y015
+    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["connected", "heartbeat", "batch_start", "progress", "result", "error", "complete", "batch_failed", "filing"]  # noqa: Y015
     _WhichOneofArgType_payload: _TypeAlias = _typing.Literal["payload", b"payload"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_payload) -> _WhichOneofReturnType_payload | None: ...
 
@@ -168,8 +179,11 @@ class ReadBatchRequest(_message.Message):
 
     IMAGES_FIELD_NUMBER: _builtins.int
     DOCUMENT_TYPE_FIELD_NUMBER: _builtins.int
+    LIBRARY_ID_FIELD_NUMBER: _builtins.int
     document_type: _builtins.str
     """Key of the document type of images that name none. Empty: the service detects it."""
+    library_id: _builtins.str
+    """The library that every result goes into, as the document `<batch_id>-<index>`. Empty: none. Errors: LIBRARY_NOT_FOUND."""
     @_builtins.property
     def images(self) -> _containers.RepeatedCompositeFieldContainer[_batch_pb2.BatchImage]:
         """The images, as in `ProcessBatchRequest`."""
@@ -179,10 +193,11 @@ class ReadBatchRequest(_message.Message):
         *,
         images: _abc.Iterable[_batch_pb2.BatchImage] | None = ...,
         document_type: _builtins.str = ...,
+        library_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["document_type", b"document_type", "images", b"images"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document_type", b"document_type", "images", b"images", "library_id", b"library_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -234,6 +249,7 @@ class BatchOutcome(_message.Message):
     FILE_NAME_FIELD_NUMBER: _builtins.int
     DOCUMENT_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
+    FILING_FIELD_NUMBER: _builtins.int
     index: _builtins.int
     """Its place in the request."""
     file_name: _builtins.str
@@ -246,6 +262,10 @@ class BatchOutcome(_message.Message):
     def error(self) -> _status_pb2.Status:
         """Why it could not be read: code, message, and ErrorInfo with the reason."""
 
+    @_builtins.property
+    def filing(self) -> _filing_pb2.Filing:
+        """What became of the document in the library. Unset where none was to go into one."""
+
     def __init__(
         self,
         *,
@@ -253,10 +273,11 @@ class BatchOutcome(_message.Message):
         file_name: _builtins.str = ...,
         document: _document_pb2.Document | None = ...,
         error: _status_pb2.Status | None = ...,
+        filing: _filing_pb2.Filing | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "error", b"error", "outcome", b"outcome"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "error", b"error", "filing", b"filing", "outcome", b"outcome"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "error", b"error", "file_name", b"file_name", "index", b"index", "outcome", b"outcome"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "error", b"error", "file_name", b"file_name", "filing", b"filing", "index", b"index", "outcome", b"outcome"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["document", "error"]  # noqa: Y015
     _WhichOneofArgType_outcome: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
@@ -306,6 +327,7 @@ class UploadOpening(_message.Message):
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
     DOCUMENT_TYPE_FIELD_NUMBER: _builtins.int
     START_FIELD_NUMBER: _builtins.int
+    LIBRARY_ID_FIELD_NUMBER: _builtins.int
     batch_id: _builtins.str
     """An open batch. Empty: a new one, or that of the key."""
     idempotency_key: _builtins.str
@@ -314,6 +336,8 @@ class UploadOpening(_message.Message):
     """Key of the document type of images that name none; of a new batch. Empty: the service detects it."""
     start: _builtins.bool
     """Whether the batch is started when the upload has ended."""
+    library_id: _builtins.str
+    """As in `CreateBatchRequest`; of a new batch."""
     def __init__(
         self,
         *,
@@ -321,10 +345,11 @@ class UploadOpening(_message.Message):
         idempotency_key: _builtins.str = ...,
         document_type: _builtins.str = ...,
         start: _builtins.bool = ...,
+        library_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id", b"batch_id", "document_type", b"document_type", "idempotency_key", b"idempotency_key", "start", b"start"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id", b"batch_id", "document_type", b"document_type", "idempotency_key", b"idempotency_key", "library_id", b"library_id", "start", b"start"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -390,21 +415,27 @@ class CreateBatchRequest(_message.Message):
 
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
     DOCUMENT_TYPE_FIELD_NUMBER: _builtins.int
+    LIBRARY_ID_FIELD_NUMBER: _builtins.int
     idempotency_key: _builtins.str
     """The caller's name for the batch: a second call with the same key gives the same batch, as long as it is kept. Empty: each
     call creates one.
     """
     document_type: _builtins.str
     """Key of the document type of items that name none. Empty: the service detects it."""
+    library_id: _builtins.str
+    """The library that every result goes into, as the document `<batch_id>-<index>`. Empty: none. A library that
+    is away takes them when it is back. Errors: LIBRARY_NOT_FOUND.
+    """
     def __init__(
         self,
         *,
         idempotency_key: _builtins.str = ...,
         document_type: _builtins.str = ...,
+        library_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["document_type", b"document_type", "idempotency_key", b"idempotency_key"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document_type", b"document_type", "idempotency_key", b"idempotency_key", "library_id", b"library_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -650,6 +681,7 @@ class BatchEvent(_message.Message):
     RESULT_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
     COMPLETE_FIELD_NUMBER: _builtins.int
+    FILING_FIELD_NUMBER: _builtins.int
     cursor: _builtins.str
     """Its place in the log of the run. Opaque; resume after it."""
     sequence: _builtins.int
@@ -682,6 +714,10 @@ class BatchEvent(_message.Message):
     def complete(self) -> _batch_pb2.BatchComplete:
         """Terminal: the run ended."""
 
+    @_builtins.property
+    def filing(self) -> _batch_pb2.BatchFiling:
+        """What was read of an item is in the library, or was not taken by it."""
+
     def __init__(
         self,
         *,
@@ -695,12 +731,13 @@ class BatchEvent(_message.Message):
         result: _batch_pb2.BatchResult | None = ...,
         error: _batch_pb2.BatchError | None = ...,
         complete: _batch_pb2.BatchComplete | None = ...,
+        filing: _batch_pb2.BatchFiling | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["batch_start", b"batch_start", "complete", b"complete", "emit_time", b"emit_time", "error", b"error", "payload", b"payload", "progress", b"progress", "result", b"result"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["batch_start", b"batch_start", "complete", b"complete", "emit_time", b"emit_time", "error", b"error", "filing", b"filing", "payload", b"payload", "progress", b"progress", "result", b"result"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id", b"batch_id", "batch_start", b"batch_start", "complete", b"complete", "cursor", b"cursor", "emit_time", b"emit_time", "error", b"error", "payload", b"payload", "progress", b"progress", "result", b"result", "run", b"run", "sequence", b"sequence"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id", b"batch_id", "batch_start", b"batch_start", "complete", b"complete", "cursor", b"cursor", "emit_time", b"emit_time", "error", b"error", "filing", b"filing", "payload", b"payload", "progress", b"progress", "result", b"result", "run", b"run", "sequence", b"sequence"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["batch_start", "progress", "result", "error", "complete"]  # noqa: Y015
+    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["batch_start", "progress", "result", "error", "complete", "filing"]  # noqa: Y015
     _WhichOneofArgType_payload: _TypeAlias = _typing.Literal["payload", b"payload"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_payload) -> _WhichOneofReturnType_payload | None: ...
 
@@ -934,7 +971,7 @@ class RetryItemsRequest(_message.Message):
     """The batch."""
     @_builtins.property
     def indexes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Which items. Empty: all that failed or were cancelled and whose image is kept."""
+        """Which items. Empty: all that failed or were cancelled and whose image is kept, and all that the library has not taken."""
 
     def __init__(
         self,
@@ -977,6 +1014,203 @@ class RetryItemsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RetryItemsResponse: _TypeAlias = RetryItemsResponse  # noqa: Y015
+
+@_typing.final
+class GetBatchItemImageRequest(_message.Message):
+    """Asks for the image of an item."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BATCH_ID_FIELD_NUMBER: _builtins.int
+    INDEX_FIELD_NUMBER: _builtins.int
+    batch_id: _builtins.str
+    """The batch."""
+    index: _builtins.int
+    """Its place in the batch, from 0."""
+    def __init__(
+        self,
+        *,
+        batch_id: _builtins.str = ...,
+        index: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id", b"batch_id", "index", b"index"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetBatchItemImageRequest: _TypeAlias = GetBatchItemImageRequest  # noqa: Y015
+
+@_typing.final
+class GetBatchItemImageResponse(_message.Message):
+    """One message of an image."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEQUENCE_FIELD_NUMBER: _builtins.int
+    EMIT_TIME_FIELD_NUMBER: _builtins.int
+    CONNECTED_FIELD_NUMBER: _builtins.int
+    HEARTBEAT_FIELD_NUMBER: _builtins.int
+    IMAGE_START_FIELD_NUMBER: _builtins.int
+    IMAGE_CHUNK_FIELD_NUMBER: _builtins.int
+    IMAGE_COMPLETE_FIELD_NUMBER: _builtins.int
+    IMAGE_FAILED_FIELD_NUMBER: _builtins.int
+    sequence: _builtins.int
+    """Place of this message in the stream: 1, 2, 3, … without a hole."""
+    @_builtins.property
+    def emit_time(self) -> _timestamp_pb2.Timestamp:
+        """When the server emitted it. Never earlier than the message before."""
+
+    @_builtins.property
+    def connected(self) -> _stream_control_pb2.Connected:
+        """The stream is open."""
+
+    @_builtins.property
+    def heartbeat(self) -> _stream_control_pb2.Heartbeat:
+        """The stream is alive."""
+
+    @_builtins.property
+    def image_start(self) -> Global___ItemImageStart:
+        """What image it is."""
+
+    @_builtins.property
+    def image_chunk(self) -> Global___ItemImageChunk:
+        """A piece of it."""
+
+    @_builtins.property
+    def image_complete(self) -> Global___ItemImageComplete:
+        """Terminal: that was all of it."""
+
+    @_builtins.property
+    def image_failed(self) -> Global___ItemImageFailed:
+        """Terminal: the stream failed."""
+
+    def __init__(
+        self,
+        *,
+        sequence: _builtins.int = ...,
+        emit_time: _timestamp_pb2.Timestamp | None = ...,
+        connected: _stream_control_pb2.Connected | None = ...,
+        heartbeat: _stream_control_pb2.Heartbeat | None = ...,
+        image_start: Global___ItemImageStart | None = ...,
+        image_chunk: Global___ItemImageChunk | None = ...,
+        image_complete: Global___ItemImageComplete | None = ...,
+        image_failed: Global___ItemImageFailed | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["connected", b"connected", "emit_time", b"emit_time", "heartbeat", b"heartbeat", "image_chunk", b"image_chunk", "image_complete", b"image_complete", "image_failed", b"image_failed", "image_start", b"image_start", "payload", b"payload"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connected", b"connected", "emit_time", b"emit_time", "heartbeat", b"heartbeat", "image_chunk", b"image_chunk", "image_complete", b"image_complete", "image_failed", b"image_failed", "image_start", b"image_start", "payload", b"payload", "sequence", b"sequence"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["connected", "heartbeat", "image_start", "image_chunk", "image_complete", "image_failed"]  # noqa: Y015
+    _WhichOneofArgType_payload: _TypeAlias = _typing.Literal["payload", b"payload"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_payload) -> _WhichOneofReturnType_payload | None: ...
+
+Global___GetBatchItemImageResponse: _TypeAlias = GetBatchItemImageResponse  # noqa: Y015
+
+@_typing.final
+class ItemImageStart(_message.Message):
+    """What image it is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INDEX_FIELD_NUMBER: _builtins.int
+    FILE_NAME_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    MEDIA_TYPE_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    index: _builtins.int
+    """Place of its item in the batch."""
+    file_name: _builtins.str
+    """Name of its file. Empty where none was given."""
+    sha256: _builtins.str
+    """SHA-256 of the bytes, 64 lower-case hex digits."""
+    media_type: _builtins.str
+    """IANA media type by its first bytes, e.g. `image/jpeg`, `application/pdf`."""
+    size_bytes: _builtins.int
+    """Its bytes in all."""
+    def __init__(
+        self,
+        *,
+        index: _builtins.int = ...,
+        file_name: _builtins.str = ...,
+        sha256: _builtins.str = ...,
+        media_type: _builtins.str = ...,
+        size_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file_name", b"file_name", "index", b"index", "media_type", b"media_type", "sha256", b"sha256", "size_bytes", b"size_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ItemImageStart: _TypeAlias = ItemImageStart  # noqa: Y015
+
+@_typing.final
+class ItemImageChunk(_message.Message):
+    """A piece of an image."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OFFSET_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
+    offset: _builtins.int
+    """Where in the image it begins, in bytes."""
+    data: _builtins.bytes
+    """The piece."""
+    def __init__(
+        self,
+        *,
+        offset: _builtins.int = ...,
+        data: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "offset", b"offset"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ItemImageChunk: _TypeAlias = ItemImageChunk  # noqa: Y015
+
+@_typing.final
+class ItemImageComplete(_message.Message):
+    """That was all of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ItemImageComplete: _TypeAlias = ItemImageComplete  # noqa: Y015
+
+@_typing.final
+class ItemImageFailed(_message.Message):
+    """The stream failed. The call ends with the same status."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATUS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def status(self) -> _status_pb2.Status:
+        """Code, message, and as details ErrorInfo always."""
+
+    def __init__(
+        self,
+        *,
+        status: _status_pb2.Status | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ItemImageFailed: _TypeAlias = ItemImageFailed  # noqa: Y015
 
 @_typing.final
 class DeleteBatchRequest(_message.Message):

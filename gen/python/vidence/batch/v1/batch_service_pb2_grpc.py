@@ -96,6 +96,11 @@ class BatchServiceStub:
                 request_serializer=vidence_dot_batch_dot_v1_dot_batch__service__pb2.RetryItemsRequest.SerializeToString,
                 response_deserializer=vidence_dot_batch_dot_v1_dot_batch__service__pb2.RetryItemsResponse.FromString,
                 _registered_method=True)
+        self.GetBatchItemImage = channel.unary_stream(
+                '/vidence.batch.v1.BatchService/GetBatchItemImage',
+                request_serializer=vidence_dot_batch_dot_v1_dot_batch__service__pb2.GetBatchItemImageRequest.SerializeToString,
+                response_deserializer=vidence_dot_batch_dot_v1_dot_batch__service__pb2.GetBatchItemImageResponse.FromString,
+                _registered_method=True)
         self.DeleteBatch = channel.unary_unary(
                 '/vidence.batch.v1.BatchService/DeleteBatch',
                 request_serializer=vidence_dot_batch_dot_v1_dot_batch__service__pb2.DeleteBatchRequest.SerializeToString,
@@ -113,8 +118,8 @@ class BatchServiceServicer:
 
         Order and guarantees: a result stream. `connected` comes first, then `batch_start`. Images are read by as many
         workers as are free, so results come in the order in which they are ready; `index` is the image's place in the
-        request. Each image has exactly one `result` or `error`; a `progress` with stage DONE follows it. `current` of
-        `progress` never falls. `sequence` counts 1, 2, 3, … without a hole over all messages, heartbeats too. A `heartbeat`
+        request. Each image has exactly one `result` or `error`; a `progress` with stage DONE follows it. Where results go
+        into a library, each `result` has one `filing` later on. `current` of `progress` never falls. `sequence` counts 1, 2, 3, … without a hole over all messages, heartbeats too. A `heartbeat`
         is written whenever nothing else was for the heartbeat period.
 
         Start and resume: starts with the call and cannot be resumed; a repeated call reads again. For work that outlives the
@@ -122,7 +127,8 @@ class BatchServiceServicer:
         cancels what waits and stops what is being read.
 
         End: exactly one of `complete` (then status OK, also where every image failed) and `batch_failed` (then the same
-        status as gRPC status: the call as a whole was refused, or the server drains); nothing after it.
+        status as gRPC status: the call as a whole was refused, or the server drains); nothing after it. `complete` waits for
+        the library; one that does not answer for 30 s has not taken the result.
 
         Limits: 1000 images and 512 MiB per batch, 20 MiB per image, checked before work: a batch over its limit is refused
         with BATCH_TOO_MANY_IMAGES or BATCH_TOO_LARGE, an image over its limit or of a type that is not read has an `error`
@@ -214,7 +220,8 @@ class BatchServiceServicer:
         with `sequence` counting 1, 2, 3, … without a hole over the log of the run; `previous_cursor` of each message is the
         `cursor` of the message before. An event was committed together with what it tells of: a result that was told is never
         told again, also not after a crash of worker or server. The order of kinds is that of `ProcessBatch`: `batch_start`,
-        then `progress`, `result` and `error`, and one `complete`.
+        then `progress`, `result`, `error` and `filing`, and one `complete`. A library that is away keeps nobody from reading:
+        results come at once, are offered to it until it takes them, for a day at most, and `complete` waits for that.
 
         Start and resume: default EARLIEST. `after_cursor` resumes after any message of an earlier stream, also after a restart
         of the server; a cursor of another log: CURSOR_FOREIGN. `run` unset: the run of the cursor, else the newest. A batch that
@@ -260,18 +267,43 @@ class BatchServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CancelBatch(self, request, context):
-        """Cancels a batch: what waits is not read, what is being read is stopped within seconds, what was read is kept. One that
-        ended already is answered as it is. Errors: BATCH_NOT_FOUND.
+        """Cancels a batch: what waits is not read, what is being read is stopped within seconds, what was read is kept, and what is
+        not in the library yet does not go there. One that ended already is answered as it is. Errors: BATCH_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RetryItems(self, request, context):
-        """Puts failed and cancelled items of a batch that ended back into work, with new attempts: its next run. Items whose
-        image was refused before work were never kept and cannot be read again; they are left alone. Errors: BATCH_NOT_FOUND,
-        BATCH_WRONG_STATE (it has not ended), BATCH_ITEM_NOT_FOUND (an index that is none of a failed or cancelled item with an
-        image), BATCH_EMPTY (there is no such item), QUEUE_FULL.
+        """Puts failed and cancelled items of a batch that ended back into work, with new attempts, and offers to the library again
+        what it has not taken: its next run. Items whose image was refused before work were never kept and cannot be read again; they are left alone. Errors: BATCH_NOT_FOUND,
+        BATCH_WRONG_STATE (it has not ended), BATCH_ITEM_NOT_FOUND (an index that is none of these items), BATCH_EMPTY (there is no such item), QUEUE_FULL.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetBatchItemImage(self, request, context):
+        """Gives the image of an item in pieces, as it was submitted.
+
+        Order and guarantees: a result stream. `connected` comes first, then `image_start`, then `image_chunk` in the order of
+        the bytes, without a hole. `sequence` counts 1, 2, 3, … over all messages. A `heartbeat` is written whenever nothing else
+        was for the server's heartbeat period.
+
+        Start and resume: starts with the call and cannot be resumed. Nothing is deleted while it is read.
+
+        End: exactly one of `image_complete` (then status OK) and `image_failed` (then the same status).
+
+        Limits: pieces of at most 256 KiB. The image of an item that was read is kept 15 minutes longer by default, that of
+        another as long as its batch; then BLOB_NOT_FOUND, as for an image that was refused before work. Errors: BATCH_NOT_FOUND,
+        BATCH_ITEM_NOT_FOUND.
+
+        Sample:
+        1. `connected {connection_id: "con_…", …}`
+        2. `image_start {index: 3, file_name: "a.jpg", sha256: "9f86…", media_type: "image/jpeg", size_bytes: 300000}`
+        3. `image_chunk {offset: 0, data: …}`
+        4. `image_chunk {offset: 262144, data: …}`
+        5. `image_complete {}`
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -347,6 +379,11 @@ def add_BatchServiceServicer_to_server(servicer, server):
                     servicer.RetryItems,
                     request_deserializer=vidence_dot_batch_dot_v1_dot_batch__service__pb2.RetryItemsRequest.FromString,
                     response_serializer=vidence_dot_batch_dot_v1_dot_batch__service__pb2.RetryItemsResponse.SerializeToString,
+            ),
+            'GetBatchItemImage': grpc.unary_stream_rpc_method_handler(
+                    servicer.GetBatchItemImage,
+                    request_deserializer=vidence_dot_batch_dot_v1_dot_batch__service__pb2.GetBatchItemImageRequest.FromString,
+                    response_serializer=vidence_dot_batch_dot_v1_dot_batch__service__pb2.GetBatchItemImageResponse.SerializeToString,
             ),
             'DeleteBatch': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteBatch,
@@ -680,6 +717,33 @@ class BatchService:
             '/vidence.batch.v1.BatchService/RetryItems',
             vidence_dot_batch_dot_v1_dot_batch__service__pb2.RetryItemsRequest.SerializeToString,
             vidence_dot_batch_dot_v1_dot_batch__service__pb2.RetryItemsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetBatchItemImage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/vidence.batch.v1.BatchService/GetBatchItemImage',
+            vidence_dot_batch_dot_v1_dot_batch__service__pb2.GetBatchItemImageRequest.SerializeToString,
+            vidence_dot_batch_dot_v1_dot_batch__service__pb2.GetBatchItemImageResponse.FromString,
             options,
             channel_credentials,
             insecure,

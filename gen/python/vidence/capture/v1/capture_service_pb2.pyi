@@ -918,7 +918,7 @@ class GetImageRequest(_message.Message):
     image_id: _builtins.str
     """Its id."""
     session_token: _builtins.str
-    """One of the tokens of its session. Empty: the caller is a back end."""
+    """One of the tokens of its session. Empty: the caller is a back end. A snapshot of a monitor has no token."""
     def __init__(
         self,
         *,

@@ -97,7 +97,8 @@ class CaptureServiceStub:
     """Tells all sessions of the tenant as they are, then as they come, change and end. For back ends.
 
     Order and guarantees: a watch stream. `control.connected` comes first. Without a start, one `snapshot` per session
-    follows, then `snapshot_complete`, then `changed` for every session that is new or whose state changed; a change
+    follows, then `snapshot_complete`, then `changed` for every session that is new or whose state or guidance changed: what a
+    supervisor needs, who has no token of any session and so cannot watch a single one with `WatchSession`; a change
     that happens meanwhile may come before its snapshot ends, and what comes last is true. With a start there is no
     snapshot: a watcher that broke off before `snapshot_complete` begins again without one. The chain of cursors is that of `WatchSession`; snapshots that other watchers asked for are left out, so
     `sequence` may jump, while `previous_cursor` shows that nothing is missing.
@@ -112,7 +113,7 @@ class CaptureServiceStub:
     Sample:
     1. `control {connected {connection_id: "con_…", cursor: "1f00ab11.19abc001.0000000000000010", …}}`
     2. `events [{snapshot {session {id: "ses_…", state: SESSION_STATE_LOCKED, …}}}, {snapshot_complete {session_count: 1}}]`
-    3. `events [{changed {session {id: "ses_…", state: SESSION_STATE_COUNTDOWN, …}}}] cursor: "…14"`
+    3. `events [{changed {session {id: "ses_…", state: SESSION_STATE_COUNTDOWN, guidance_code: "capturing", …}}}] cursor: "…14"`
     4. `control {heartbeat {cursor: "…14"}} cursor: "…14"`
     """
     GetSession: _grpc.UnaryUnaryMultiCallable[_capture_service_pb2.GetSessionRequest, _capture_service_pb2.GetSessionResponse]
@@ -135,7 +136,8 @@ class CaptureServiceStub:
     ListSessions: _grpc.UnaryUnaryMultiCallable[_capture_service_pb2.ListSessionsRequest, _capture_service_pb2.ListSessionsResponse]
     """Lists sessions, the newest first, in pages; also those that are over and still kept. Errors: PAGE_TOKEN_INVALID."""
     GetImage: _grpc.UnaryStreamMultiCallable[_capture_service_pb2.GetImageRequest, _capture_service_pb2.GetImageResponse]
-    """Gives the bytes of a picture in pieces.
+    """Gives the bytes of a picture in pieces: one that a session captured, or the snapshot of a `person.appeared` event of a
+    monitor that keeps its pictures in the same data folder as this service.
 
     Order and guarantees: a result stream. `connected` comes first, then `image_start` with what it is, then
     `image_chunk` in order, each going on at the byte where the one before ended. `sequence` counts 1, 2, 3, … over all
@@ -146,7 +148,8 @@ class CaptureServiceStub:
     End: exactly one of `image_complete` (then status OK) and `image_failed` (then the same status).
 
     Limits: pieces of at most 256 KiB. A picture is kept 15 minutes by default, then BLOB_NOT_FOUND. Errors:
-    IMAGE_NOT_FOUND; SESSION_TOKEN_INVALID where a token is given that is not that of the picture's session.
+    IMAGE_NOT_FOUND; SESSION_TOKEN_INVALID where a token is given that is not that of the picture's session: snapshots
+    have none, so they are for back ends. They are kept as long as the monitor's settings say.
 
     Sample:
     1. `connected {connection_id: "con_…", …}`
@@ -227,7 +230,8 @@ class CaptureServiceAsyncStub(CaptureServiceStub):
     """Tells all sessions of the tenant as they are, then as they come, change and end. For back ends.
 
     Order and guarantees: a watch stream. `control.connected` comes first. Without a start, one `snapshot` per session
-    follows, then `snapshot_complete`, then `changed` for every session that is new or whose state changed; a change
+    follows, then `snapshot_complete`, then `changed` for every session that is new or whose state or guidance changed: what a
+    supervisor needs, who has no token of any session and so cannot watch a single one with `WatchSession`; a change
     that happens meanwhile may come before its snapshot ends, and what comes last is true. With a start there is no
     snapshot: a watcher that broke off before `snapshot_complete` begins again without one. The chain of cursors is that of `WatchSession`; snapshots that other watchers asked for are left out, so
     `sequence` may jump, while `previous_cursor` shows that nothing is missing.
@@ -242,7 +246,7 @@ class CaptureServiceAsyncStub(CaptureServiceStub):
     Sample:
     1. `control {connected {connection_id: "con_…", cursor: "1f00ab11.19abc001.0000000000000010", …}}`
     2. `events [{snapshot {session {id: "ses_…", state: SESSION_STATE_LOCKED, …}}}, {snapshot_complete {session_count: 1}}]`
-    3. `events [{changed {session {id: "ses_…", state: SESSION_STATE_COUNTDOWN, …}}}] cursor: "…14"`
+    3. `events [{changed {session {id: "ses_…", state: SESSION_STATE_COUNTDOWN, guidance_code: "capturing", …}}}] cursor: "…14"`
     4. `control {heartbeat {cursor: "…14"}} cursor: "…14"`
     """
     GetSession: _aio.UnaryUnaryMultiCallable[_capture_service_pb2.GetSessionRequest, _capture_service_pb2.GetSessionResponse]  # type: ignore[assignment]
@@ -265,7 +269,8 @@ class CaptureServiceAsyncStub(CaptureServiceStub):
     ListSessions: _aio.UnaryUnaryMultiCallable[_capture_service_pb2.ListSessionsRequest, _capture_service_pb2.ListSessionsResponse]  # type: ignore[assignment]
     """Lists sessions, the newest first, in pages; also those that are over and still kept. Errors: PAGE_TOKEN_INVALID."""
     GetImage: _aio.UnaryStreamMultiCallable[_capture_service_pb2.GetImageRequest, _capture_service_pb2.GetImageResponse]  # type: ignore[assignment]
-    """Gives the bytes of a picture in pieces.
+    """Gives the bytes of a picture in pieces: one that a session captured, or the snapshot of a `person.appeared` event of a
+    monitor that keeps its pictures in the same data folder as this service.
 
     Order and guarantees: a result stream. `connected` comes first, then `image_start` with what it is, then
     `image_chunk` in order, each going on at the byte where the one before ended. `sequence` counts 1, 2, 3, … over all
@@ -276,7 +281,8 @@ class CaptureServiceAsyncStub(CaptureServiceStub):
     End: exactly one of `image_complete` (then status OK) and `image_failed` (then the same status).
 
     Limits: pieces of at most 256 KiB. A picture is kept 15 minutes by default, then BLOB_NOT_FOUND. Errors:
-    IMAGE_NOT_FOUND; SESSION_TOKEN_INVALID where a token is given that is not that of the picture's session.
+    IMAGE_NOT_FOUND; SESSION_TOKEN_INVALID where a token is given that is not that of the picture's session: snapshots
+    have none, so they are for back ends. They are kept as long as the monitor's settings say.
 
     Sample:
     1. `connected {connection_id: "con_…", …}`
@@ -384,7 +390,8 @@ class CaptureServiceServicer(metaclass=_abc_1.ABCMeta):
         """Tells all sessions of the tenant as they are, then as they come, change and end. For back ends.
 
         Order and guarantees: a watch stream. `control.connected` comes first. Without a start, one `snapshot` per session
-        follows, then `snapshot_complete`, then `changed` for every session that is new or whose state changed; a change
+        follows, then `snapshot_complete`, then `changed` for every session that is new or whose state or guidance changed: what a
+        supervisor needs, who has no token of any session and so cannot watch a single one with `WatchSession`; a change
         that happens meanwhile may come before its snapshot ends, and what comes last is true. With a start there is no
         snapshot: a watcher that broke off before `snapshot_complete` begins again without one. The chain of cursors is that of `WatchSession`; snapshots that other watchers asked for are left out, so
         `sequence` may jump, while `previous_cursor` shows that nothing is missing.
@@ -399,7 +406,7 @@ class CaptureServiceServicer(metaclass=_abc_1.ABCMeta):
         Sample:
         1. `control {connected {connection_id: "con_…", cursor: "1f00ab11.19abc001.0000000000000010", …}}`
         2. `events [{snapshot {session {id: "ses_…", state: SESSION_STATE_LOCKED, …}}}, {snapshot_complete {session_count: 1}}]`
-        3. `events [{changed {session {id: "ses_…", state: SESSION_STATE_COUNTDOWN, …}}}] cursor: "…14"`
+        3. `events [{changed {session {id: "ses_…", state: SESSION_STATE_COUNTDOWN, guidance_code: "capturing", …}}}] cursor: "…14"`
         4. `control {heartbeat {cursor: "…14"}} cursor: "…14"`
         """
 
@@ -458,7 +465,8 @@ class CaptureServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _capture_service_pb2.GetImageRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_capture_service_pb2.GetImageResponse], _abc.AsyncIterator[_capture_service_pb2.GetImageResponse]]:
-        """Gives the bytes of a picture in pieces.
+        """Gives the bytes of a picture in pieces: one that a session captured, or the snapshot of a `person.appeared` event of a
+        monitor that keeps its pictures in the same data folder as this service.
 
         Order and guarantees: a result stream. `connected` comes first, then `image_start` with what it is, then
         `image_chunk` in order, each going on at the byte where the one before ended. `sequence` counts 1, 2, 3, … over all
@@ -469,7 +477,8 @@ class CaptureServiceServicer(metaclass=_abc_1.ABCMeta):
         End: exactly one of `image_complete` (then status OK) and `image_failed` (then the same status).
 
         Limits: pieces of at most 256 KiB. A picture is kept 15 minutes by default, then BLOB_NOT_FOUND. Errors:
-        IMAGE_NOT_FOUND; SESSION_TOKEN_INVALID where a token is given that is not that of the picture's session.
+        IMAGE_NOT_FOUND; SESSION_TOKEN_INVALID where a token is given that is not that of the picture's session: snapshots
+        have none, so they are for back ends. They are kept as long as the monitor's settings say.
 
         Sample:
         1. `connected {connection_id: "con_…", …}`

@@ -425,6 +425,7 @@ class Session(_message.Message):
     FRAMES_FIELD_NUMBER: _builtins.int
     LIVENESS_FIELD_NUMBER: _builtins.int
     VERIFICATION_FIELD_NUMBER: _builtins.int
+    GUIDANCE_CODE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Names it, `ses_` and a UUIDv7."""
     state: Global___SessionState.ValueType
@@ -437,6 +438,10 @@ class Session(_message.Message):
     """Why it failed; UNSPECIFIED unless its state is FAILED."""
     liveness: Global___LivenessVerdict.ValueType
     """Whether liveness was shown. UNSPECIFIED: not asked, or not yet known."""
+    guidance_code: _builtins.str
+    """What the person is told now: a code of `Guidance.code`, `move_closer` say. Empty: nothing yet, or the session is
+    gone from the memory of the server.
+    """
     @_builtins.property
     def plan(self) -> Global___SessionPlan:
         """What it is to do."""
@@ -481,10 +486,11 @@ class Session(_message.Message):
         frames: Global___FrameCounts | None = ...,
         liveness: Global___LivenessVerdict.ValueType = ...,
         verification: Global___Verification | None = ...,
+        guidance_code: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "expire_time", b"expire_time", "frames", b"frames", "plan", b"plan", "verification", b"verification"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["captured", b"captured", "create_time", b"create_time", "end_time", b"end_time", "expire_time", b"expire_time", "failure", b"failure", "frames", b"frames", "id", b"id", "liveness", b"liveness", "plan", b"plan", "rejected_attempts", b"rejected_attempts", "state", b"state", "target", b"target", "verification", b"verification"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["captured", b"captured", "create_time", b"create_time", "end_time", b"end_time", "expire_time", b"expire_time", "failure", b"failure", "frames", b"frames", "guidance_code", b"guidance_code", "id", b"id", "liveness", b"liveness", "plan", b"plan", "rejected_attempts", b"rejected_attempts", "state", b"state", "target", b"target", "verification", b"verification"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -448,7 +448,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     Sample: `{"reason": "BODY_TOO_LARGE", "domain": "vidence", "metadata": {"limit": "25165824"}}`
     """
     REASON_RATE_LIMITED: _Reason.ValueType  # 113
-    """`RESOURCE_EXHAUSTED`. More requests came than Envoy lets through per second. Try again a second later.
+    """`RESOURCE_EXHAUSTED`. More requests came per second than Envoy, or the server of this caller, lets through. Try again after
+    `RetryInfo.retry_delay`, or a second later.
 
     Sample: `{"reason": "RATE_LIMITED", "domain": "vidence", "metadata": {}}`
     """
@@ -456,6 +457,61 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """`INVALID_ARGUMENT`. The service has no card catalogue of this name.
 
     Sample: `{"reason": "CATALOGUE_UNKNOWN", "domain": "vidence", "metadata": {"known": "demo"}}`
+    """
+    REASON_PROFILE_UNKNOWN: _Reason.ValueType  # 121
+    """`INVALID_ARGUMENT`. The service does not offer a reading profile of this name.
+
+    Sample: `{"reason": "PROFILE_UNKNOWN", "domain": "vidence", "metadata": {"known": "fast, balanced, accurate"}}`
+    """
+    REASON_CREDENTIAL_MISSING: _Reason.ValueType  # 140
+    """`UNAUTHENTICATED`. The call has no credential: no API key, no token, no client certificate that is known.
+
+    Sample: `{"reason": "CREDENTIAL_MISSING", "domain": "vidence", "metadata": {}}`
+    """
+    REASON_CREDENTIAL_INVALID: _Reason.ValueType  # 141
+    """`UNAUTHENTICATED`. The credential is none that this server knows: unknown key, wrong signature, issuer or audience.
+
+    Sample: `{"reason": "CREDENTIAL_INVALID", "domain": "vidence", "metadata": {}}`
+    """
+    REASON_CREDENTIAL_EXPIRED: _Reason.ValueType  # 142
+    """`UNAUTHENTICATED`. The credential expired or was revoked, maybe while a stream was open. Come back with a new one.
+
+    Sample: `{"reason": "CREDENTIAL_EXPIRED", "domain": "vidence", "metadata": {}}`
+    """
+    REASON_SCOPE_MISSING: _Reason.ValueType  # 143
+    """`PERMISSION_DENIED`. The credential does not grant the scope of the RPC, or the RPC is for credentials of all tenants only.
+
+    Sample: `{"reason": "SCOPE_MISSING", "domain": "vidence", "metadata": {"scope": "library.write"}}`
+    """
+    REASON_TENANT_UNKNOWN: _Reason.ValueType  # 144
+    """`PERMISSION_DENIED`. The credential may not act for the tenant that the call means, or this server has no such tenant.
+
+    Sample: `{"reason": "TENANT_UNKNOWN", "domain": "vidence", "metadata": {}}`
+    """
+    REASON_CALL_LIMIT: _Reason.ValueType  # 145
+    """`RESOURCE_EXHAUSTED`. The caller has as many calls open as it may have. Retry after `RetryInfo.retry_delay`.
+
+    Sample: `{"reason": "CALL_LIMIT", "domain": "vidence", "metadata": {"limit": "100"}}`
+    """
+    REASON_REVIEW_CHANGED: _Reason.ValueType  # 150
+    """`ABORTED`. The review was changed since the reviewer saw it. Look again, then decide.
+
+    Sample: `{"reason": "REVIEW_CHANGED", "domain": "vidence", "metadata": {"revision": "5", "expected": "3"}}`
+    """
+    REASON_REVIEW_CLAIMED: _Reason.ValueType  # 151
+    """`FAILED_PRECONDITION`. Somebody else works on the review.
+
+    Sample: `{"reason": "REVIEW_CLAIMED", "domain": "vidence", "metadata": {"revision": "5"}}`
+    """
+    REASON_REVIEW_NOT_FOUND: _Reason.ValueType  # 152
+    """`NOT_FOUND`. Nobody has reviewed this yet.
+
+    Sample: `{"reason": "REVIEW_NOT_FOUND", "domain": "vidence", "metadata": {}}`
+    """
+    REASON_REVIEW_FULL: _Reason.ValueType  # 153
+    """`RESOURCE_EXHAUSTED`. The review has as many notes, or as many people look at it, as the server allows.
+
+    Sample: `{"reason": "REVIEW_FULL", "domain": "vidence", "metadata": {"limit": "500"}}`
     """
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
@@ -890,7 +946,8 @@ REASON_BODY_TOO_LARGE: Reason.ValueType  # 112
 Sample: `{"reason": "BODY_TOO_LARGE", "domain": "vidence", "metadata": {"limit": "25165824"}}`
 """
 REASON_RATE_LIMITED: Reason.ValueType  # 113
-"""`RESOURCE_EXHAUSTED`. More requests came than Envoy lets through per second. Try again a second later.
+"""`RESOURCE_EXHAUSTED`. More requests came per second than Envoy, or the server of this caller, lets through. Try again after
+`RetryInfo.retry_delay`, or a second later.
 
 Sample: `{"reason": "RATE_LIMITED", "domain": "vidence", "metadata": {}}`
 """
@@ -898,5 +955,60 @@ REASON_CATALOGUE_UNKNOWN: Reason.ValueType  # 120
 """`INVALID_ARGUMENT`. The service has no card catalogue of this name.
 
 Sample: `{"reason": "CATALOGUE_UNKNOWN", "domain": "vidence", "metadata": {"known": "demo"}}`
+"""
+REASON_PROFILE_UNKNOWN: Reason.ValueType  # 121
+"""`INVALID_ARGUMENT`. The service does not offer a reading profile of this name.
+
+Sample: `{"reason": "PROFILE_UNKNOWN", "domain": "vidence", "metadata": {"known": "fast, balanced, accurate"}}`
+"""
+REASON_CREDENTIAL_MISSING: Reason.ValueType  # 140
+"""`UNAUTHENTICATED`. The call has no credential: no API key, no token, no client certificate that is known.
+
+Sample: `{"reason": "CREDENTIAL_MISSING", "domain": "vidence", "metadata": {}}`
+"""
+REASON_CREDENTIAL_INVALID: Reason.ValueType  # 141
+"""`UNAUTHENTICATED`. The credential is none that this server knows: unknown key, wrong signature, issuer or audience.
+
+Sample: `{"reason": "CREDENTIAL_INVALID", "domain": "vidence", "metadata": {}}`
+"""
+REASON_CREDENTIAL_EXPIRED: Reason.ValueType  # 142
+"""`UNAUTHENTICATED`. The credential expired or was revoked, maybe while a stream was open. Come back with a new one.
+
+Sample: `{"reason": "CREDENTIAL_EXPIRED", "domain": "vidence", "metadata": {}}`
+"""
+REASON_SCOPE_MISSING: Reason.ValueType  # 143
+"""`PERMISSION_DENIED`. The credential does not grant the scope of the RPC, or the RPC is for credentials of all tenants only.
+
+Sample: `{"reason": "SCOPE_MISSING", "domain": "vidence", "metadata": {"scope": "library.write"}}`
+"""
+REASON_TENANT_UNKNOWN: Reason.ValueType  # 144
+"""`PERMISSION_DENIED`. The credential may not act for the tenant that the call means, or this server has no such tenant.
+
+Sample: `{"reason": "TENANT_UNKNOWN", "domain": "vidence", "metadata": {}}`
+"""
+REASON_CALL_LIMIT: Reason.ValueType  # 145
+"""`RESOURCE_EXHAUSTED`. The caller has as many calls open as it may have. Retry after `RetryInfo.retry_delay`.
+
+Sample: `{"reason": "CALL_LIMIT", "domain": "vidence", "metadata": {"limit": "100"}}`
+"""
+REASON_REVIEW_CHANGED: Reason.ValueType  # 150
+"""`ABORTED`. The review was changed since the reviewer saw it. Look again, then decide.
+
+Sample: `{"reason": "REVIEW_CHANGED", "domain": "vidence", "metadata": {"revision": "5", "expected": "3"}}`
+"""
+REASON_REVIEW_CLAIMED: Reason.ValueType  # 151
+"""`FAILED_PRECONDITION`. Somebody else works on the review.
+
+Sample: `{"reason": "REVIEW_CLAIMED", "domain": "vidence", "metadata": {"revision": "5"}}`
+"""
+REASON_REVIEW_NOT_FOUND: Reason.ValueType  # 152
+"""`NOT_FOUND`. Nobody has reviewed this yet.
+
+Sample: `{"reason": "REVIEW_NOT_FOUND", "domain": "vidence", "metadata": {}}`
+"""
+REASON_REVIEW_FULL: Reason.ValueType  # 153
+"""`RESOURCE_EXHAUSTED`. The review has as many notes, or as many people look at it, as the server allows.
+
+Sample: `{"reason": "REVIEW_FULL", "domain": "vidence", "metadata": {"limit": "500"}}`
 """
 Global___Reason: _TypeAlias = Reason  # noqa: Y015

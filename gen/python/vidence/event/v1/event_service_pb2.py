@@ -27,12 +27,13 @@ from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
+from vidence.access.v1 import options_pb2 as vidence_dot_access_dot_v1_dot_options__pb2
 from vidence.event.v1 import event_pb2 as vidence_dot_event_dot_v1_dot_event__pb2
 from vidence.event.v1 import event_statistics_pb2 as vidence_dot_event_dot_v1_dot_event__statistics__pb2
 from vidence.stream.v1 import stream_control_pb2 as vidence_dot_stream_dot_v1_dot_stream__control__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$vidence/event/v1/event_service.proto\x12\x10vidence.event.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x1cvidence/event/v1/event.proto\x1a\'vidence/event/v1/event_statistics.proto\x1a&vidence/stream/v1/stream_control.proto\"\x82\x01\n\x0ePublishRequest\x12\x34\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x17.vidence.event.v1.EventB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xe8\x07\x12:\n\ndurability\x18\x02 \x01(\x0e\x32\x1c.vidence.event.v1.DurabilityB\x08\xbaH\x05\x82\x01\x02\x10\x01\"C\n\x0fPublishResponse\x12\x30\n\x07results\x18\x01 \x03(\x0b\x32\x1f.vidence.event.v1.PublishResult\"\x92\x01\n\rPublishResult\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x30\n\ndurability\x18\x03 \x01(\x0e\x32\x1c.vidence.event.v1.Durability\x12\x10\n\x08repeated\x18\x04 \x01(\x08\x12!\n\x05\x65rror\x18\x05 \x01(\x0b\x32\x12.google.rpc.Status\"\x88\x01\n\x14PublishStreamRequest\x12\x34\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x17.vidence.event.v1.EventB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xe8\x07\x12:\n\ndurability\x18\x02 \x01(\x0e\x32\x1c.vidence.event.v1.DurabilityB\x08\xbaH\x05\x82\x01\x02\x10\x01\"\x98\x03\n\x15PublishStreamResponse\x12\x19\n\x08sequence\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01\x12\x35\n\temit_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x31\n\tconnected\x18\x03 \x01(\x0b\x32\x1c.vidence.stream.v1.ConnectedH\x00\x12\x31\n\theartbeat\x18\x04 \x01(\x0b\x32\x1c.vidence.stream.v1.HeartbeatH\x00\x12;\n\x0fpublish_results\x18\x05 \x01(\x0b\x32 .vidence.event.v1.PublishResultsH\x00\x12=\n\x10publish_complete\x18\x06 \x01(\x0b\x32!.vidence.event.v1.PublishCompleteH\x00\x12\x39\n\x0epublish_failed\x18\x07 \x01(\x0b\x32\x1f.vidence.event.v1.PublishFailedH\x00\x42\x10\n\x07payload\x12\x05\xbaH\x02\x08\x01\"B\n\x0ePublishResults\x12\x30\n\x07results\x18\x01 \x03(\x0b\x32\x1f.vidence.event.v1.PublishResult\"r\n\x0fPublishComplete\x12 \n\x0fpublished_count\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x1f\n\x0erepeated_count\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x1c\n\x0b\x65rror_count\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\";\n\rPublishFailed\x12*\n\x06status\x18\x01 \x01(\x0b\x32\x12.google.rpc.StatusB\x06\xbaH\x03\xc8\x01\x01\"\xa1\x03\n\x10SubscribeRequest\x12!\n\x0c\x61\x66ter_cursor\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@H\x00\x12\x30\n\nsince_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x12>\n\x08position\x18\x03 \x01(\x0e\x32 .vidence.stream.v1.StartPositionB\x08\xbaH\x05\x82\x01\x02\x10\x01H\x00\x12:\n\non_expired\x18\x04 \x01(\x0e\x32\x1c.vidence.stream.v1.OnExpiredB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12>\n\x0bon_overflow\x18\x05 \x01(\x0e\x32\x1d.vidence.stream.v1.OnOverflowB\n\xbaH\x07\x82\x01\x04\x10\x01 \x03\x12\x44\n\x10heartbeat_period\x18\x06 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0f\xbaH\x0c\xaa\x01\t\"\x03\x08\xac\x02\x32\x02\x08\x01\x12-\n\x06\x66ilter\x18\n \x01(\x0b\x32\x1d.vidence.event.v1.EventFilterB\x07\n\x05start\"\x98\x01\n\x11SubscribeResponse\x12\'\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x17.vidence.event.v1.Event\x12\x31\n\x07\x63ontrol\x18\x02 \x01(\x0b\x32 .vidence.stream.v1.StreamControl\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\x12\x17\n\x0fprevious_cursor\x18\x04 \x01(\t\"\xf8\x01\n\x11ListEventsRequest\x12-\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x1d.vidence.event.v1.EventFilter\x12\x17\n\x05query\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12.\n\nsince_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nuntil_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1d\n\tpage_size\x18\x05 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\"v\n\x12ListEventsResponse\x12\'\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x17.vidence.event.v1.Event\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x1e\n\rcorrupt_count\x18\x03 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\"h\n\x0fGetEventRequest\x12\x1b\n\x06\x63ursor\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@H\x00\x12)\n\x03key\x18\x02 \x01(\x0b\x32\x1a.vidence.event.v1.EventKeyH\x00\x42\r\n\x04name\x12\x05\xbaH\x02\x08\x01\">\n\x08\x45ventKey\x12\x1a\n\x06source\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02\x12\x16\n\x02id\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\"B\n\x10GetEventResponse\x12.\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x17.vidence.event.v1.EventB\x06\xbaH\x03\xc8\x01\x01\"\x16\n\x14GetStatisticsRequest\"Q\n\x15GetStatisticsResponse\x12\x38\n\nstatistics\x18\x01 \x01(\x0b\x32\x1c.vidence.event.v1.StatisticsB\x06\xbaH\x03\xc8\x01\x01\"\xf8\x02\n\x16WatchStatisticsRequest\x12!\n\x0c\x61\x66ter_cursor\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@H\x00\x12\x30\n\nsince_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x12>\n\x08position\x18\x03 \x01(\x0e\x32 .vidence.stream.v1.StartPositionB\x08\xbaH\x05\x82\x01\x02\x10\x01H\x00\x12:\n\non_expired\x18\x04 \x01(\x0e\x32\x1c.vidence.stream.v1.OnExpiredB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12>\n\x0bon_overflow\x18\x05 \x01(\x0e\x32\x1d.vidence.stream.v1.OnOverflowB\n\xbaH\x07\x82\x01\x04\x10\x01 \x03\x12\x44\n\x10heartbeat_period\x18\x06 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0f\xbaH\x0c\xaa\x01\t\"\x03\x08\xac\x02\x32\x02\x08\x01\x42\x07\n\x05start\"\xa8\x01\n\x17WatchStatisticsResponse\x12\x31\n\x06\x65vents\x18\x01 \x03(\x0b\x32!.vidence.event.v1.StatisticsEvent\x12\x31\n\x07\x63ontrol\x18\x02 \x01(\x0b\x32 .vidence.stream.v1.StreamControl\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\x12\x17\n\x0fprevious_cursor\x18\x04 \x01(\t\"\xb7\x01\n\x0fStatisticsEvent\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\t\x12\x19\n\x08sequence\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01\x12\x35\n\temit_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x30\n\x08snapshot\x18\x04 \x01(\x0b\x32\x1c.vidence.event.v1.StatisticsH\x00\x42\x10\n\x07payload\x12\x05\xbaH\x02\x08\x01\"\xed\x01\n\x12OpenSessionRequest\x12\x33\n\x07opening\x18\x01 \x01(\x0b\x32 .vidence.event.v1.SessionOpeningH\x00\x12*\n\x06\x63redit\x18\x02 \x01(\x0b\x32\x18.vidence.event.v1.CreditH\x00\x12<\n\x0f\x61\x63knowledgement\x18\x03 \x01(\x0b\x32!.vidence.event.v1.AcknowledgementH\x00\x12&\n\x04ping\x18\x04 \x01(\x0b\x32\x16.vidence.event.v1.PingH\x00\x42\x10\n\x07message\x12\x05\xbaH\x02\x08\x01\"o\n\x0eSessionOpening\x12\x38\n\x0csubscription\x18\x01 \x01(\x0b\x32\".vidence.event.v1.SubscribeRequest\x12#\n\x0einitial_credit\x18\x02 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00\"*\n\x06\x43redit\x12 \n\x0b\x65vent_count\x18\x01 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x01\",\n\x0f\x41\x63knowledgement\x12\x19\n\x06\x63ursor\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"\x1d\n\x04Ping\x12\x15\n\x04text\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\"\x14\n\x04Pong\x12\x0c\n\x04text\x18\x01 \x01(\t\"\xc0\x01\n\x13OpenSessionResponse\x12\'\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x17.vidence.event.v1.Event\x12\x31\n\x07\x63ontrol\x18\x02 \x01(\x0b\x32 .vidence.stream.v1.StreamControl\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\x12\x17\n\x0fprevious_cursor\x18\x04 \x01(\t\x12$\n\x04pong\x18\x05 \x01(\x0b\x32\x16.vidence.event.v1.Pong2\xdf\x07\n\x0c\x45ventService\x12m\n\x07Publish\x12 .vidence.event.v1.PublishRequest\x1a!.vidence.event.v1.PublishResponse\"\x1d\x82\xd3\xe4\x93\x02\x17\"\x12/v1/events:publish:\x01*\x12\x89\x01\n\rPublishStream\x12&.vidence.event.v1.PublishStreamRequest\x1a\'.vidence.event.v1.PublishStreamResponse\"#\x82\xd3\xe4\x93\x02\x1d\"\x18/v1/events:publishStream:\x01*(\x01\x30\x01\x12q\n\tSubscribe\x12\".vidence.event.v1.SubscribeRequest\x1a#.vidence.event.v1.SubscribeResponse\"\x19\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/events/stream0\x01\x12k\n\nListEvents\x12#.vidence.event.v1.ListEventsRequest\x1a$.vidence.event.v1.ListEventsResponse\"\x12\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/events\x12\x81\x01\n\x08GetEvent\x12!.vidence.event.v1.GetEventRequest\x1a\".vidence.event.v1.GetEventResponse\".\x82\xd3\xe4\x93\x02(\x12\x13/v1/events/{cursor}Z\x11\x12\x0f/v1/events:find\x12\x7f\n\rGetStatistics\x12&.vidence.event.v1.GetStatisticsRequest\x1a\'.vidence.event.v1.GetStatisticsResponse\"\x1d\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/events/statistics\x12\x8e\x01\n\x0fWatchStatistics\x12(.vidence.event.v1.WatchStatisticsRequest\x1a).vidence.event.v1.WatchStatisticsResponse\"$\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/events/statistics/stream0\x01\x12^\n\x0bOpenSession\x12$.vidence.event.v1.OpenSessionRequest\x1a%.vidence.event.v1.OpenSessionResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$vidence/event/v1/event_service.proto\x12\x10vidence.event.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x1fvidence/access/v1/options.proto\x1a\x1cvidence/event/v1/event.proto\x1a\'vidence/event/v1/event_statistics.proto\x1a&vidence/stream/v1/stream_control.proto\"\x82\x01\n\x0ePublishRequest\x12\x34\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x17.vidence.event.v1.EventB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xe8\x07\x12:\n\ndurability\x18\x02 \x01(\x0e\x32\x1c.vidence.event.v1.DurabilityB\x08\xbaH\x05\x82\x01\x02\x10\x01\"C\n\x0fPublishResponse\x12\x30\n\x07results\x18\x01 \x03(\x0b\x32\x1f.vidence.event.v1.PublishResult\"\x92\x01\n\rPublishResult\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x30\n\ndurability\x18\x03 \x01(\x0e\x32\x1c.vidence.event.v1.Durability\x12\x10\n\x08repeated\x18\x04 \x01(\x08\x12!\n\x05\x65rror\x18\x05 \x01(\x0b\x32\x12.google.rpc.Status\"\x88\x01\n\x14PublishStreamRequest\x12\x34\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x17.vidence.event.v1.EventB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xe8\x07\x12:\n\ndurability\x18\x02 \x01(\x0e\x32\x1c.vidence.event.v1.DurabilityB\x08\xbaH\x05\x82\x01\x02\x10\x01\"\x98\x03\n\x15PublishStreamResponse\x12\x19\n\x08sequence\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01\x12\x35\n\temit_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x31\n\tconnected\x18\x03 \x01(\x0b\x32\x1c.vidence.stream.v1.ConnectedH\x00\x12\x31\n\theartbeat\x18\x04 \x01(\x0b\x32\x1c.vidence.stream.v1.HeartbeatH\x00\x12;\n\x0fpublish_results\x18\x05 \x01(\x0b\x32 .vidence.event.v1.PublishResultsH\x00\x12=\n\x10publish_complete\x18\x06 \x01(\x0b\x32!.vidence.event.v1.PublishCompleteH\x00\x12\x39\n\x0epublish_failed\x18\x07 \x01(\x0b\x32\x1f.vidence.event.v1.PublishFailedH\x00\x42\x10\n\x07payload\x12\x05\xbaH\x02\x08\x01\"B\n\x0ePublishResults\x12\x30\n\x07results\x18\x01 \x03(\x0b\x32\x1f.vidence.event.v1.PublishResult\"r\n\x0fPublishComplete\x12 \n\x0fpublished_count\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x1f\n\x0erepeated_count\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x1c\n\x0b\x65rror_count\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\";\n\rPublishFailed\x12*\n\x06status\x18\x01 \x01(\x0b\x32\x12.google.rpc.StatusB\x06\xbaH\x03\xc8\x01\x01\"\xa1\x03\n\x10SubscribeRequest\x12!\n\x0c\x61\x66ter_cursor\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@H\x00\x12\x30\n\nsince_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x12>\n\x08position\x18\x03 \x01(\x0e\x32 .vidence.stream.v1.StartPositionB\x08\xbaH\x05\x82\x01\x02\x10\x01H\x00\x12:\n\non_expired\x18\x04 \x01(\x0e\x32\x1c.vidence.stream.v1.OnExpiredB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12>\n\x0bon_overflow\x18\x05 \x01(\x0e\x32\x1d.vidence.stream.v1.OnOverflowB\n\xbaH\x07\x82\x01\x04\x10\x01 \x03\x12\x44\n\x10heartbeat_period\x18\x06 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0f\xbaH\x0c\xaa\x01\t\"\x03\x08\xac\x02\x32\x02\x08\x01\x12-\n\x06\x66ilter\x18\n \x01(\x0b\x32\x1d.vidence.event.v1.EventFilterB\x07\n\x05start\"\x98\x01\n\x11SubscribeResponse\x12\'\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x17.vidence.event.v1.Event\x12\x31\n\x07\x63ontrol\x18\x02 \x01(\x0b\x32 .vidence.stream.v1.StreamControl\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\x12\x17\n\x0fprevious_cursor\x18\x04 \x01(\t\"\xf8\x01\n\x11ListEventsRequest\x12-\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x1d.vidence.event.v1.EventFilter\x12\x17\n\x05query\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12.\n\nsince_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nuntil_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1d\n\tpage_size\x18\x05 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\"v\n\x12ListEventsResponse\x12\'\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x17.vidence.event.v1.Event\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x1e\n\rcorrupt_count\x18\x03 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\"h\n\x0fGetEventRequest\x12\x1b\n\x06\x63ursor\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@H\x00\x12)\n\x03key\x18\x02 \x01(\x0b\x32\x1a.vidence.event.v1.EventKeyH\x00\x42\r\n\x04name\x12\x05\xbaH\x02\x08\x01\">\n\x08\x45ventKey\x12\x1a\n\x06source\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02\x12\x16\n\x02id\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\"B\n\x10GetEventResponse\x12.\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x17.vidence.event.v1.EventB\x06\xbaH\x03\xc8\x01\x01\"\x16\n\x14GetStatisticsRequest\"Q\n\x15GetStatisticsResponse\x12\x38\n\nstatistics\x18\x01 \x01(\x0b\x32\x1c.vidence.event.v1.StatisticsB\x06\xbaH\x03\xc8\x01\x01\"\xf8\x02\n\x16WatchStatisticsRequest\x12!\n\x0c\x61\x66ter_cursor\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@H\x00\x12\x30\n\nsince_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x12>\n\x08position\x18\x03 \x01(\x0e\x32 .vidence.stream.v1.StartPositionB\x08\xbaH\x05\x82\x01\x02\x10\x01H\x00\x12:\n\non_expired\x18\x04 \x01(\x0e\x32\x1c.vidence.stream.v1.OnExpiredB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12>\n\x0bon_overflow\x18\x05 \x01(\x0e\x32\x1d.vidence.stream.v1.OnOverflowB\n\xbaH\x07\x82\x01\x04\x10\x01 \x03\x12\x44\n\x10heartbeat_period\x18\x06 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0f\xbaH\x0c\xaa\x01\t\"\x03\x08\xac\x02\x32\x02\x08\x01\x42\x07\n\x05start\"\xa8\x01\n\x17WatchStatisticsResponse\x12\x31\n\x06\x65vents\x18\x01 \x03(\x0b\x32!.vidence.event.v1.StatisticsEvent\x12\x31\n\x07\x63ontrol\x18\x02 \x01(\x0b\x32 .vidence.stream.v1.StreamControl\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\x12\x17\n\x0fprevious_cursor\x18\x04 \x01(\t\"\xb7\x01\n\x0fStatisticsEvent\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\t\x12\x19\n\x08sequence\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01\x12\x35\n\temit_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x30\n\x08snapshot\x18\x04 \x01(\x0b\x32\x1c.vidence.event.v1.StatisticsH\x00\x42\x10\n\x07payload\x12\x05\xbaH\x02\x08\x01\"\xed\x01\n\x12OpenSessionRequest\x12\x33\n\x07opening\x18\x01 \x01(\x0b\x32 .vidence.event.v1.SessionOpeningH\x00\x12*\n\x06\x63redit\x18\x02 \x01(\x0b\x32\x18.vidence.event.v1.CreditH\x00\x12<\n\x0f\x61\x63knowledgement\x18\x03 \x01(\x0b\x32!.vidence.event.v1.AcknowledgementH\x00\x12&\n\x04ping\x18\x04 \x01(\x0b\x32\x16.vidence.event.v1.PingH\x00\x42\x10\n\x07message\x12\x05\xbaH\x02\x08\x01\"o\n\x0eSessionOpening\x12\x38\n\x0csubscription\x18\x01 \x01(\x0b\x32\".vidence.event.v1.SubscribeRequest\x12#\n\x0einitial_credit\x18\x02 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00\"*\n\x06\x43redit\x12 \n\x0b\x65vent_count\x18\x01 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x01\",\n\x0f\x41\x63knowledgement\x12\x19\n\x06\x63ursor\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"\x1d\n\x04Ping\x12\x15\n\x04text\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\"\x14\n\x04Pong\x12\x0c\n\x04text\x18\x01 \x01(\t\"\xc0\x01\n\x13OpenSessionResponse\x12\'\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x17.vidence.event.v1.Event\x12\x31\n\x07\x63ontrol\x18\x02 \x01(\x0b\x32 .vidence.stream.v1.StreamControl\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\x12\x17\n\x0fprevious_cursor\x18\x04 \x01(\t\x12$\n\x04pong\x18\x05 \x01(\x0b\x32\x16.vidence.event.v1.Pong2\xf2\x08\n\x0c\x45ventService\x12\x81\x01\n\x07Publish\x12 .vidence.event.v1.PublishRequest\x1a!.vidence.event.v1.PublishResponse\"1\x92\xea\x18\x10\n\x0e\x65vents.publish\x82\xd3\xe4\x93\x02\x17\"\x12/v1/events:publish:\x01*\x12\x9d\x01\n\rPublishStream\x12&.vidence.event.v1.PublishStreamRequest\x1a\'.vidence.event.v1.PublishStreamResponse\"7\x92\xea\x18\x10\n\x0e\x65vents.publish\x82\xd3\xe4\x93\x02\x1d\"\x18/v1/events:publishStream:\x01*(\x01\x30\x01\x12\x82\x01\n\tSubscribe\x12\".vidence.event.v1.SubscribeRequest\x1a#.vidence.event.v1.SubscribeResponse\"*\x92\xea\x18\r\n\x0b\x65vents.read\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/events/stream0\x01\x12|\n\nListEvents\x12#.vidence.event.v1.ListEventsRequest\x1a$.vidence.event.v1.ListEventsResponse\"#\x92\xea\x18\r\n\x0b\x65vents.read\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/events\x12\x92\x01\n\x08GetEvent\x12!.vidence.event.v1.GetEventRequest\x1a\".vidence.event.v1.GetEventResponse\"?\x92\xea\x18\r\n\x0b\x65vents.read\x82\xd3\xe4\x93\x02(\x12\x13/v1/events/{cursor}Z\x11\x12\x0f/v1/events:find\x12\x90\x01\n\rGetStatistics\x12&.vidence.event.v1.GetStatisticsRequest\x1a\'.vidence.event.v1.GetStatisticsResponse\".\x92\xea\x18\r\n\x0b\x65vents.read\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/events/statistics\x12\x9f\x01\n\x0fWatchStatistics\x12(.vidence.event.v1.WatchStatisticsRequest\x1a).vidence.event.v1.WatchStatisticsResponse\"5\x92\xea\x18\r\n\x0b\x65vents.read\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/events/statistics/stream0\x01\x12q\n\x0bOpenSession\x12$.vidence.event.v1.OpenSessionRequest\x1a%.vidence.event.v1.OpenSessionResponse\"\x11\x92\xea\x18\r\n\x0b\x65vents.read(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -118,73 +119,75 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PING'].fields_by_name['text']._loaded_options = None
   _globals['_PING'].fields_by_name['text']._serialized_options = b'\272H\004r\002\030@'
   _globals['_EVENTSERVICE'].methods_by_name['Publish']._loaded_options = None
-  _globals['_EVENTSERVICE'].methods_by_name['Publish']._serialized_options = b'\202\323\344\223\002\027\"\022/v1/events:publish:\001*'
+  _globals['_EVENTSERVICE'].methods_by_name['Publish']._serialized_options = b'\222\352\030\020\n\016events.publish\202\323\344\223\002\027\"\022/v1/events:publish:\001*'
   _globals['_EVENTSERVICE'].methods_by_name['PublishStream']._loaded_options = None
-  _globals['_EVENTSERVICE'].methods_by_name['PublishStream']._serialized_options = b'\202\323\344\223\002\035\"\030/v1/events:publishStream:\001*'
+  _globals['_EVENTSERVICE'].methods_by_name['PublishStream']._serialized_options = b'\222\352\030\020\n\016events.publish\202\323\344\223\002\035\"\030/v1/events:publishStream:\001*'
   _globals['_EVENTSERVICE'].methods_by_name['Subscribe']._loaded_options = None
-  _globals['_EVENTSERVICE'].methods_by_name['Subscribe']._serialized_options = b'\202\323\344\223\002\023\022\021/v1/events/stream'
+  _globals['_EVENTSERVICE'].methods_by_name['Subscribe']._serialized_options = b'\222\352\030\r\n\013events.read\202\323\344\223\002\023\022\021/v1/events/stream'
   _globals['_EVENTSERVICE'].methods_by_name['ListEvents']._loaded_options = None
-  _globals['_EVENTSERVICE'].methods_by_name['ListEvents']._serialized_options = b'\202\323\344\223\002\014\022\n/v1/events'
+  _globals['_EVENTSERVICE'].methods_by_name['ListEvents']._serialized_options = b'\222\352\030\r\n\013events.read\202\323\344\223\002\014\022\n/v1/events'
   _globals['_EVENTSERVICE'].methods_by_name['GetEvent']._loaded_options = None
-  _globals['_EVENTSERVICE'].methods_by_name['GetEvent']._serialized_options = b'\202\323\344\223\002(\022\023/v1/events/{cursor}Z\021\022\017/v1/events:find'
+  _globals['_EVENTSERVICE'].methods_by_name['GetEvent']._serialized_options = b'\222\352\030\r\n\013events.read\202\323\344\223\002(\022\023/v1/events/{cursor}Z\021\022\017/v1/events:find'
   _globals['_EVENTSERVICE'].methods_by_name['GetStatistics']._loaded_options = None
-  _globals['_EVENTSERVICE'].methods_by_name['GetStatistics']._serialized_options = b'\202\323\344\223\002\027\022\025/v1/events/statistics'
+  _globals['_EVENTSERVICE'].methods_by_name['GetStatistics']._serialized_options = b'\222\352\030\r\n\013events.read\202\323\344\223\002\027\022\025/v1/events/statistics'
   _globals['_EVENTSERVICE'].methods_by_name['WatchStatistics']._loaded_options = None
-  _globals['_EVENTSERVICE'].methods_by_name['WatchStatistics']._serialized_options = b'\202\323\344\223\002\036\022\034/v1/events/statistics/stream'
-  _globals['_PUBLISHREQUEST']._serialized_start=319
-  _globals['_PUBLISHREQUEST']._serialized_end=449
-  _globals['_PUBLISHRESPONSE']._serialized_start=451
-  _globals['_PUBLISHRESPONSE']._serialized_end=518
-  _globals['_PUBLISHRESULT']._serialized_start=521
-  _globals['_PUBLISHRESULT']._serialized_end=667
-  _globals['_PUBLISHSTREAMREQUEST']._serialized_start=670
-  _globals['_PUBLISHSTREAMREQUEST']._serialized_end=806
-  _globals['_PUBLISHSTREAMRESPONSE']._serialized_start=809
-  _globals['_PUBLISHSTREAMRESPONSE']._serialized_end=1217
-  _globals['_PUBLISHRESULTS']._serialized_start=1219
-  _globals['_PUBLISHRESULTS']._serialized_end=1285
-  _globals['_PUBLISHCOMPLETE']._serialized_start=1287
-  _globals['_PUBLISHCOMPLETE']._serialized_end=1401
-  _globals['_PUBLISHFAILED']._serialized_start=1403
-  _globals['_PUBLISHFAILED']._serialized_end=1462
-  _globals['_SUBSCRIBEREQUEST']._serialized_start=1465
-  _globals['_SUBSCRIBEREQUEST']._serialized_end=1882
-  _globals['_SUBSCRIBERESPONSE']._serialized_start=1885
-  _globals['_SUBSCRIBERESPONSE']._serialized_end=2037
-  _globals['_LISTEVENTSREQUEST']._serialized_start=2040
-  _globals['_LISTEVENTSREQUEST']._serialized_end=2288
-  _globals['_LISTEVENTSRESPONSE']._serialized_start=2290
-  _globals['_LISTEVENTSRESPONSE']._serialized_end=2408
-  _globals['_GETEVENTREQUEST']._serialized_start=2410
-  _globals['_GETEVENTREQUEST']._serialized_end=2514
-  _globals['_EVENTKEY']._serialized_start=2516
-  _globals['_EVENTKEY']._serialized_end=2578
-  _globals['_GETEVENTRESPONSE']._serialized_start=2580
-  _globals['_GETEVENTRESPONSE']._serialized_end=2646
-  _globals['_GETSTATISTICSREQUEST']._serialized_start=2648
-  _globals['_GETSTATISTICSREQUEST']._serialized_end=2670
-  _globals['_GETSTATISTICSRESPONSE']._serialized_start=2672
-  _globals['_GETSTATISTICSRESPONSE']._serialized_end=2753
-  _globals['_WATCHSTATISTICSREQUEST']._serialized_start=2756
-  _globals['_WATCHSTATISTICSREQUEST']._serialized_end=3132
-  _globals['_WATCHSTATISTICSRESPONSE']._serialized_start=3135
-  _globals['_WATCHSTATISTICSRESPONSE']._serialized_end=3303
-  _globals['_STATISTICSEVENT']._serialized_start=3306
-  _globals['_STATISTICSEVENT']._serialized_end=3489
-  _globals['_OPENSESSIONREQUEST']._serialized_start=3492
-  _globals['_OPENSESSIONREQUEST']._serialized_end=3729
-  _globals['_SESSIONOPENING']._serialized_start=3731
-  _globals['_SESSIONOPENING']._serialized_end=3842
-  _globals['_CREDIT']._serialized_start=3844
-  _globals['_CREDIT']._serialized_end=3886
-  _globals['_ACKNOWLEDGEMENT']._serialized_start=3888
-  _globals['_ACKNOWLEDGEMENT']._serialized_end=3932
-  _globals['_PING']._serialized_start=3934
-  _globals['_PING']._serialized_end=3963
-  _globals['_PONG']._serialized_start=3965
-  _globals['_PONG']._serialized_end=3985
-  _globals['_OPENSESSIONRESPONSE']._serialized_start=3988
-  _globals['_OPENSESSIONRESPONSE']._serialized_end=4180
-  _globals['_EVENTSERVICE']._serialized_start=4183
-  _globals['_EVENTSERVICE']._serialized_end=5174
+  _globals['_EVENTSERVICE'].methods_by_name['WatchStatistics']._serialized_options = b'\222\352\030\r\n\013events.read\202\323\344\223\002\036\022\034/v1/events/statistics/stream'
+  _globals['_EVENTSERVICE'].methods_by_name['OpenSession']._loaded_options = None
+  _globals['_EVENTSERVICE'].methods_by_name['OpenSession']._serialized_options = b'\222\352\030\r\n\013events.read'
+  _globals['_PUBLISHREQUEST']._serialized_start=352
+  _globals['_PUBLISHREQUEST']._serialized_end=482
+  _globals['_PUBLISHRESPONSE']._serialized_start=484
+  _globals['_PUBLISHRESPONSE']._serialized_end=551
+  _globals['_PUBLISHRESULT']._serialized_start=554
+  _globals['_PUBLISHRESULT']._serialized_end=700
+  _globals['_PUBLISHSTREAMREQUEST']._serialized_start=703
+  _globals['_PUBLISHSTREAMREQUEST']._serialized_end=839
+  _globals['_PUBLISHSTREAMRESPONSE']._serialized_start=842
+  _globals['_PUBLISHSTREAMRESPONSE']._serialized_end=1250
+  _globals['_PUBLISHRESULTS']._serialized_start=1252
+  _globals['_PUBLISHRESULTS']._serialized_end=1318
+  _globals['_PUBLISHCOMPLETE']._serialized_start=1320
+  _globals['_PUBLISHCOMPLETE']._serialized_end=1434
+  _globals['_PUBLISHFAILED']._serialized_start=1436
+  _globals['_PUBLISHFAILED']._serialized_end=1495
+  _globals['_SUBSCRIBEREQUEST']._serialized_start=1498
+  _globals['_SUBSCRIBEREQUEST']._serialized_end=1915
+  _globals['_SUBSCRIBERESPONSE']._serialized_start=1918
+  _globals['_SUBSCRIBERESPONSE']._serialized_end=2070
+  _globals['_LISTEVENTSREQUEST']._serialized_start=2073
+  _globals['_LISTEVENTSREQUEST']._serialized_end=2321
+  _globals['_LISTEVENTSRESPONSE']._serialized_start=2323
+  _globals['_LISTEVENTSRESPONSE']._serialized_end=2441
+  _globals['_GETEVENTREQUEST']._serialized_start=2443
+  _globals['_GETEVENTREQUEST']._serialized_end=2547
+  _globals['_EVENTKEY']._serialized_start=2549
+  _globals['_EVENTKEY']._serialized_end=2611
+  _globals['_GETEVENTRESPONSE']._serialized_start=2613
+  _globals['_GETEVENTRESPONSE']._serialized_end=2679
+  _globals['_GETSTATISTICSREQUEST']._serialized_start=2681
+  _globals['_GETSTATISTICSREQUEST']._serialized_end=2703
+  _globals['_GETSTATISTICSRESPONSE']._serialized_start=2705
+  _globals['_GETSTATISTICSRESPONSE']._serialized_end=2786
+  _globals['_WATCHSTATISTICSREQUEST']._serialized_start=2789
+  _globals['_WATCHSTATISTICSREQUEST']._serialized_end=3165
+  _globals['_WATCHSTATISTICSRESPONSE']._serialized_start=3168
+  _globals['_WATCHSTATISTICSRESPONSE']._serialized_end=3336
+  _globals['_STATISTICSEVENT']._serialized_start=3339
+  _globals['_STATISTICSEVENT']._serialized_end=3522
+  _globals['_OPENSESSIONREQUEST']._serialized_start=3525
+  _globals['_OPENSESSIONREQUEST']._serialized_end=3762
+  _globals['_SESSIONOPENING']._serialized_start=3764
+  _globals['_SESSIONOPENING']._serialized_end=3875
+  _globals['_CREDIT']._serialized_start=3877
+  _globals['_CREDIT']._serialized_end=3919
+  _globals['_ACKNOWLEDGEMENT']._serialized_start=3921
+  _globals['_ACKNOWLEDGEMENT']._serialized_end=3965
+  _globals['_PING']._serialized_start=3967
+  _globals['_PING']._serialized_end=3996
+  _globals['_PONG']._serialized_start=3998
+  _globals['_PONG']._serialized_end=4018
+  _globals['_OPENSESSIONRESPONSE']._serialized_start=4021
+  _globals['_OPENSESSIONRESPONSE']._serialized_end=4213
+  _globals['_EVENTSERVICE']._serialized_start=4216
+  _globals['_EVENTSERVICE']._serialized_end=5354
 # @@protoc_insertion_point(module_scope)

@@ -34,6 +34,10 @@ class _FieldSourceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FieldSour
     """The machine-readable zone."""
     FIELD_SOURCE_BARCODE: _FieldSource.ValueType  # 3
     """A barcode."""
+    FIELD_SOURCE_TEXT_LAYER: _FieldSource.ValueType  # 4
+    """The text of a PDF, after some of its lines were compared with what is drawn; else the page is read as a picture.
+    Values of a machine-readable zone stay FIELD_SOURCE_MRZ.
+    """
 
 class FieldSource(_FieldSource, metaclass=_FieldSourceEnumTypeWrapper):
     """Where in a document a value comes from."""
@@ -46,6 +50,10 @@ FIELD_SOURCE_MRZ: FieldSource.ValueType  # 2
 """The machine-readable zone."""
 FIELD_SOURCE_BARCODE: FieldSource.ValueType  # 3
 """A barcode."""
+FIELD_SOURCE_TEXT_LAYER: FieldSource.ValueType  # 4
+"""The text of a PDF, after some of its lines were compared with what is drawn; else the page is read as a picture.
+Values of a machine-readable zone stay FIELD_SOURCE_MRZ.
+"""
 Global___FieldSource: _TypeAlias = FieldSource  # noqa: Y015
 
 class _ValidationVerdict:

@@ -27,12 +27,14 @@ from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
+from vidence.access.v1 import options_pb2 as vidence_dot_access_dot_v1_dot_options__pb2
 from vidence.extraction.v1 import document_pb2 as vidence_dot_extraction_dot_v1_dot_document__pb2
+from vidence.library.v1 import filing_pb2 as vidence_dot_library_dot_v1_dot_filing__pb2
 from vidence.stream.v1 import stream_control_pb2 as vidence_dot_stream_dot_v1_dot_stream__control__pb2
 from vidence.type.v1 import geometry_pb2 as vidence_dot_type_dot_v1_dot_geometry__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.vidence/extraction/v1/extraction_service.proto\x12\x15vidence.extraction.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a$vidence/extraction/v1/document.proto\x1a&vidence/stream/v1/stream_control.proto\x1a\x1evidence/type/v1/geometry.proto\"\x92\x01\n\x16\x45xtractDocumentRequest\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\x12,\n\rdocument_type\x18\x02 \x01(\tB\x15\xbaH\x12r\x10\x18@2\x0c^[a-z0-9_]*$\x12\x39\n\x07options\x18\x03 \x01(\x0b\x32(.vidence.extraction.v1.ExtractionOptions\"\xb3\x01\n\x11\x45xtractionOptions\x12\x19\n\x08pdf_page\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x44\n\x10heartbeat_period\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0f\xbaH\x0c\xaa\x01\t\"\x03\x08\xac\x02\x32\x02\x08\x01\x12-\n\tcatalogue\x18\x03 \x01(\tB\x1a\xbaH\x17r\x15\x18@2\x11^[A-Za-z0-9_.-]*$\x12\x0e\n\x06record\x18\x04 \x01(\x08\"\x94\x05\n\x17\x45xtractDocumentResponse\x12\x19\n\x08sequence\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01\x12\x35\n\temit_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x31\n\tconnected\x18\x03 \x01(\x0b\x32\x1c.vidence.stream.v1.ConnectedH\x00\x12\x31\n\theartbeat\x18\x04 \x01(\x0b\x32\x1c.vidence.stream.v1.HeartbeatH\x00\x12\x42\n\x10\x65xtraction_start\x18\x05 \x01(\x0b\x32&.vidence.extraction.v1.ExtractionStartH\x00\x12M\n\x16\x64ocument_type_detected\x18\x06 \x01(\x0b\x32+.vidence.extraction.v1.DocumentTypeDetectedH\x00\x12\x42\n\x10\x65xtraction_field\x18\x07 \x01(\x0b\x32&.vidence.extraction.v1.ExtractionFieldH\x00\x12H\n\x13\x65xtraction_progress\x18\x08 \x01(\x0b\x32).vidence.extraction.v1.ExtractionProgressH\x00\x12H\n\x13\x65xtraction_complete\x18\t \x01(\x0b\x32).vidence.extraction.v1.ExtractionCompleteH\x00\x12\x44\n\x11\x65xtraction_failed\x18\n \x01(\x0b\x32\'.vidence.extraction.v1.ExtractionFailedH\x00\x42\x10\n\x07payload\x12\x05\xbaH\x02\x08\x01\"\xc1\x01\n\x0f\x45xtractionStart\x12\"\n\rextraction_id\x18\x01 \x01(\tB\x0b\xbaH\x08r\x06:\x04\x65xt_\x12\x36\n\nimage_size\x18\x02 \x01(\x0b\x32\x1a.vidence.type.v1.ImageSizeB\x06\xbaH\x03\xc8\x01\x01\x12\x15\n\rdocument_type\x18\x03 \x01(\t\x12;\n\x0eplanned_fields\x18\x04 \x03(\x0b\x32#.vidence.extraction.v1.PlannedField\"\x98\x01\n\x14\x44ocumentTypeDetected\x12\x1e\n\rdocument_type\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12#\n\nconfidence\x18\x02 \x01(\x02\x42\x0f\xbaH\x0c\n\n\x1d\x00\x00\x80?-\x00\x00\x00\x00\x12;\n\x0eplanned_fields\x18\x03 \x03(\x0b\x32#.vidence.extraction.v1.PlannedField\"O\n\x0f\x45xtractionField\x12<\n\x05\x66ield\x18\x01 \x01(\x0b\x32%.vidence.extraction.v1.ExtractedFieldB\x06\xbaH\x03\xc8\x01\x01\"f\n\x12\x45xtractionProgress\x12\x15\n\x04\x64one\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x16\n\x05total\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12!\n\x08\x66raction\x18\x03 \x01(\x02\x42\x0f\xbaH\x0c\n\n\x1d\x00\x00\x80?-\x00\x00\x00\x00\"\xa9\x01\n\x12\x45xtractionComplete\x12\x39\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x1f.vidence.extraction.v1.DocumentB\x06\xbaH\x03\xc8\x01\x01\x12=\n\x07latency\x18\x02 \x01(\x0b\x32$.vidence.extraction.v1.LatencyBudgetB\x06\xbaH\x03\xc8\x01\x01\x12\x19\n\x11provenance_record\x18\x03 \x01(\t\">\n\x10\x45xtractionFailed\x12*\n\x06status\x18\x01 \x01(\x0b\x32\x12.google.rpc.StatusB\x06\xbaH\x03\xc8\x01\x01\"\xb8\x01\n\rLatencyBudget\x12\x39\n\x0etotal_duration\x18\x01 \x01(\x0b\x32\x19.google.protobuf.DurationB\x06\xbaH\x03\xc8\x01\x01\x12\x37\n\x14\x66irst_field_duration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x33\n\x06stages\x18\x03 \x03(\x0b\x32#.vidence.extraction.v1.StageLatency\"\x9e\x01\n\x0cStageLatency\x12\x41\n\x05stage\x18\x01 \x01(\x0e\x32&.vidence.extraction.v1.ExtractionStageB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x33\n\x08\x64uration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationB\x06\xbaH\x03\xc8\x01\x01\x12\x16\n\x05steps\x18\x03 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\"\x8f\x01\n\x13ReadDocumentRequest\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\x12,\n\rdocument_type\x18\x02 \x01(\tB\x15\xbaH\x12r\x10\x18@2\x0c^[a-z0-9_]*$\x12\x39\n\x07options\x18\x03 \x01(\x0b\x32(.vidence.extraction.v1.ExtractionOptions\"\x87\x02\n\x14ReadDocumentResponse\x12\"\n\rextraction_id\x18\x01 \x01(\tB\x0b\xbaH\x08r\x06:\x04\x65xt_\x12\x36\n\nimage_size\x18\x02 \x01(\x0b\x32\x1a.vidence.type.v1.ImageSizeB\x06\xbaH\x03\xc8\x01\x01\x12\x39\n\x08\x64ocument\x18\x03 \x01(\x0b\x32\x1f.vidence.extraction.v1.DocumentB\x06\xbaH\x03\xc8\x01\x01\x12=\n\x07latency\x18\x04 \x01(\x0b\x32$.vidence.extraction.v1.LatencyBudgetB\x06\xbaH\x03\xc8\x01\x01\x12\x19\n\x11provenance_record\x18\x05 \x01(\t\"\x1a\n\x18ListDocumentTypesRequest\"X\n\x19ListDocumentTypesResponse\x12;\n\x0e\x64ocument_types\x18\x01 \x03(\x0b\x32#.vidence.extraction.v1.DocumentType*\xad\x01\n\x0f\x45xtractionStage\x12 \n\x1c\x45XTRACTION_STAGE_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x45XTRACTION_STAGE_DECODE\x10\x01\x12\x1b\n\x17\x45XTRACTION_STAGE_DETECT\x10\x02\x12\x1e\n\x1a\x45XTRACTION_STAGE_RECOGNISE\x10\x03\x12\x1e\n\x1a\x45XTRACTION_STAGE_INTERPRET\x10\x04\x32\xc7\x03\n\x11\x45xtractionService\x12\x94\x01\n\x0f\x45xtractDocument\x12-.vidence.extraction.v1.ExtractDocumentRequest\x1a..vidence.extraction.v1.ExtractDocumentResponse\" \x82\xd3\xe4\x93\x02\x1a\"\x15/v1/documents:extract:\x01*0\x01\x12\x86\x01\n\x0cReadDocument\x12*.vidence.extraction.v1.ReadDocumentRequest\x1a+.vidence.extraction.v1.ReadDocumentResponse\"\x1d\x82\xd3\xe4\x93\x02\x17\"\x12/v1/documents:read:\x01*\x12\x91\x01\n\x11ListDocumentTypes\x12/.vidence.extraction.v1.ListDocumentTypesRequest\x1a\x30.vidence.extraction.v1.ListDocumentTypesResponse\"\x19\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/documentTypesb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.vidence/extraction/v1/extraction_service.proto\x12\x15vidence.extraction.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x1fvidence/access/v1/options.proto\x1a$vidence/extraction/v1/document.proto\x1a\x1fvidence/library/v1/filing.proto\x1a&vidence/stream/v1/stream_control.proto\x1a\x1evidence/type/v1/geometry.proto\"\x92\x01\n\x16\x45xtractDocumentRequest\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\x12,\n\rdocument_type\x18\x02 \x01(\tB\x15\xbaH\x12r\x10\x18@2\x0c^[a-z0-9_]*$\x12\x39\n\x07options\x18\x03 \x01(\x0b\x32(.vidence.extraction.v1.ExtractionOptions\"\xf9\x01\n\x11\x45xtractionOptions\x12\x19\n\x08pdf_page\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x44\n\x10heartbeat_period\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0f\xbaH\x0c\xaa\x01\t\"\x03\x08\xac\x02\x32\x02\x08\x01\x12-\n\tcatalogue\x18\x03 \x01(\tB\x1a\xbaH\x17r\x15\x18@2\x11^[A-Za-z0-9_.-]*$\x12\x0e\n\x06record\x18\x04 \x01(\x08\x12\'\n\x07profile\x18\x06 \x01(\tB\x16\xbaH\x13r\x11\x18@2\r^[a-z0-9_-]*$\x12\x1b\n\nlibrary_id\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18@\"\x94\x05\n\x17\x45xtractDocumentResponse\x12\x19\n\x08sequence\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01\x12\x35\n\temit_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x31\n\tconnected\x18\x03 \x01(\x0b\x32\x1c.vidence.stream.v1.ConnectedH\x00\x12\x31\n\theartbeat\x18\x04 \x01(\x0b\x32\x1c.vidence.stream.v1.HeartbeatH\x00\x12\x42\n\x10\x65xtraction_start\x18\x05 \x01(\x0b\x32&.vidence.extraction.v1.ExtractionStartH\x00\x12M\n\x16\x64ocument_type_detected\x18\x06 \x01(\x0b\x32+.vidence.extraction.v1.DocumentTypeDetectedH\x00\x12\x42\n\x10\x65xtraction_field\x18\x07 \x01(\x0b\x32&.vidence.extraction.v1.ExtractionFieldH\x00\x12H\n\x13\x65xtraction_progress\x18\x08 \x01(\x0b\x32).vidence.extraction.v1.ExtractionProgressH\x00\x12H\n\x13\x65xtraction_complete\x18\t \x01(\x0b\x32).vidence.extraction.v1.ExtractionCompleteH\x00\x12\x44\n\x11\x65xtraction_failed\x18\n \x01(\x0b\x32\'.vidence.extraction.v1.ExtractionFailedH\x00\x42\x10\n\x07payload\x12\x05\xbaH\x02\x08\x01\"\xc1\x01\n\x0f\x45xtractionStart\x12\"\n\rextraction_id\x18\x01 \x01(\tB\x0b\xbaH\x08r\x06:\x04\x65xt_\x12\x36\n\nimage_size\x18\x02 \x01(\x0b\x32\x1a.vidence.type.v1.ImageSizeB\x06\xbaH\x03\xc8\x01\x01\x12\x15\n\rdocument_type\x18\x03 \x01(\t\x12;\n\x0eplanned_fields\x18\x04 \x03(\x0b\x32#.vidence.extraction.v1.PlannedField\"\x98\x01\n\x14\x44ocumentTypeDetected\x12\x1e\n\rdocument_type\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12#\n\nconfidence\x18\x02 \x01(\x02\x42\x0f\xbaH\x0c\n\n\x1d\x00\x00\x80?-\x00\x00\x00\x00\x12;\n\x0eplanned_fields\x18\x03 \x03(\x0b\x32#.vidence.extraction.v1.PlannedField\"O\n\x0f\x45xtractionField\x12<\n\x05\x66ield\x18\x01 \x01(\x0b\x32%.vidence.extraction.v1.ExtractedFieldB\x06\xbaH\x03\xc8\x01\x01\"f\n\x12\x45xtractionProgress\x12\x15\n\x04\x64one\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x16\n\x05total\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12!\n\x08\x66raction\x18\x03 \x01(\x02\x42\x0f\xbaH\x0c\n\n\x1d\x00\x00\x80?-\x00\x00\x00\x00\"\xd5\x01\n\x12\x45xtractionComplete\x12\x39\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x1f.vidence.extraction.v1.DocumentB\x06\xbaH\x03\xc8\x01\x01\x12=\n\x07latency\x18\x02 \x01(\x0b\x32$.vidence.extraction.v1.LatencyBudgetB\x06\xbaH\x03\xc8\x01\x01\x12\x19\n\x11provenance_record\x18\x03 \x01(\t\x12*\n\x06\x66iling\x18\x04 \x01(\x0b\x32\x1a.vidence.library.v1.Filing\">\n\x10\x45xtractionFailed\x12*\n\x06status\x18\x01 \x01(\x0b\x32\x12.google.rpc.StatusB\x06\xbaH\x03\xc8\x01\x01\"\xb8\x01\n\rLatencyBudget\x12\x39\n\x0etotal_duration\x18\x01 \x01(\x0b\x32\x19.google.protobuf.DurationB\x06\xbaH\x03\xc8\x01\x01\x12\x37\n\x14\x66irst_field_duration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x33\n\x06stages\x18\x03 \x03(\x0b\x32#.vidence.extraction.v1.StageLatency\"\x9e\x01\n\x0cStageLatency\x12\x41\n\x05stage\x18\x01 \x01(\x0e\x32&.vidence.extraction.v1.ExtractionStageB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x33\n\x08\x64uration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationB\x06\xbaH\x03\xc8\x01\x01\x12\x16\n\x05steps\x18\x03 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\"\x8f\x01\n\x13ReadDocumentRequest\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\x12,\n\rdocument_type\x18\x02 \x01(\tB\x15\xbaH\x12r\x10\x18@2\x0c^[a-z0-9_]*$\x12\x39\n\x07options\x18\x03 \x01(\x0b\x32(.vidence.extraction.v1.ExtractionOptions\"\xb3\x02\n\x14ReadDocumentResponse\x12\"\n\rextraction_id\x18\x01 \x01(\tB\x0b\xbaH\x08r\x06:\x04\x65xt_\x12\x36\n\nimage_size\x18\x02 \x01(\x0b\x32\x1a.vidence.type.v1.ImageSizeB\x06\xbaH\x03\xc8\x01\x01\x12\x39\n\x08\x64ocument\x18\x03 \x01(\x0b\x32\x1f.vidence.extraction.v1.DocumentB\x06\xbaH\x03\xc8\x01\x01\x12=\n\x07latency\x18\x04 \x01(\x0b\x32$.vidence.extraction.v1.LatencyBudgetB\x06\xbaH\x03\xc8\x01\x01\x12\x19\n\x11provenance_record\x18\x05 \x01(\t\x12*\n\x06\x66iling\x18\x06 \x01(\x0b\x32\x1a.vidence.library.v1.Filing\"\x1a\n\x18ListDocumentTypesRequest\"X\n\x19ListDocumentTypesResponse\x12;\n\x0e\x64ocument_types\x18\x01 \x03(\x0b\x32#.vidence.extraction.v1.DocumentType*\xad\x01\n\x0f\x45xtractionStage\x12 \n\x1c\x45XTRACTION_STAGE_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x45XTRACTION_STAGE_DECODE\x10\x01\x12\x1b\n\x17\x45XTRACTION_STAGE_DETECT\x10\x02\x12\x1e\n\x1a\x45XTRACTION_STAGE_RECOGNISE\x10\x03\x12\x1e\n\x1a\x45XTRACTION_STAGE_INTERPRET\x10\x04\x32\x86\x04\n\x11\x45xtractionService\x12\xa9\x01\n\x0f\x45xtractDocument\x12-.vidence.extraction.v1.ExtractDocumentRequest\x1a..vidence.extraction.v1.ExtractDocumentResponse\"5\x92\xea\x18\x11\n\x0f\x65xtraction.read\x82\xd3\xe4\x93\x02\x1a\"\x15/v1/documents:extract:\x01*0\x01\x12\x9b\x01\n\x0cReadDocument\x12*.vidence.extraction.v1.ReadDocumentRequest\x1a+.vidence.extraction.v1.ReadDocumentResponse\"2\x92\xea\x18\x11\n\x0f\x65xtraction.read\x82\xd3\xe4\x93\x02\x17\"\x12/v1/documents:read:\x01*\x12\xa6\x01\n\x11ListDocumentTypes\x12/.vidence.extraction.v1.ListDocumentTypesRequest\x1a\x30.vidence.extraction.v1.ListDocumentTypesResponse\".\x92\xea\x18\x11\n\x0f\x65xtraction.read\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/documentTypesb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,6 +49,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EXTRACTIONOPTIONS'].fields_by_name['heartbeat_period']._serialized_options = b'\272H\014\252\001\t\"\003\010\254\0022\002\010\001'
   _globals['_EXTRACTIONOPTIONS'].fields_by_name['catalogue']._loaded_options = None
   _globals['_EXTRACTIONOPTIONS'].fields_by_name['catalogue']._serialized_options = b'\272H\027r\025\030@2\021^[A-Za-z0-9_.-]*$'
+  _globals['_EXTRACTIONOPTIONS'].fields_by_name['profile']._loaded_options = None
+  _globals['_EXTRACTIONOPTIONS'].fields_by_name['profile']._serialized_options = b'\272H\023r\021\030@2\r^[a-z0-9_-]*$'
+  _globals['_EXTRACTIONOPTIONS'].fields_by_name['library_id']._loaded_options = None
+  _globals['_EXTRACTIONOPTIONS'].fields_by_name['library_id']._serialized_options = b'\272H\004r\002\030@'
   _globals['_EXTRACTDOCUMENTRESPONSE'].oneofs_by_name['payload']._loaded_options = None
   _globals['_EXTRACTDOCUMENTRESPONSE'].oneofs_by_name['payload']._serialized_options = b'\272H\002\010\001'
   _globals['_EXTRACTDOCUMENTRESPONSE'].fields_by_name['sequence']._loaded_options = None
@@ -94,43 +100,43 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_READDOCUMENTRESPONSE'].fields_by_name['latency']._loaded_options = None
   _globals['_READDOCUMENTRESPONSE'].fields_by_name['latency']._serialized_options = b'\272H\003\310\001\001'
   _globals['_EXTRACTIONSERVICE'].methods_by_name['ExtractDocument']._loaded_options = None
-  _globals['_EXTRACTIONSERVICE'].methods_by_name['ExtractDocument']._serialized_options = b'\202\323\344\223\002\032\"\025/v1/documents:extract:\001*'
+  _globals['_EXTRACTIONSERVICE'].methods_by_name['ExtractDocument']._serialized_options = b'\222\352\030\021\n\017extraction.read\202\323\344\223\002\032\"\025/v1/documents:extract:\001*'
   _globals['_EXTRACTIONSERVICE'].methods_by_name['ReadDocument']._loaded_options = None
-  _globals['_EXTRACTIONSERVICE'].methods_by_name['ReadDocument']._serialized_options = b'\202\323\344\223\002\027\"\022/v1/documents:read:\001*'
+  _globals['_EXTRACTIONSERVICE'].methods_by_name['ReadDocument']._serialized_options = b'\222\352\030\021\n\017extraction.read\202\323\344\223\002\027\"\022/v1/documents:read:\001*'
   _globals['_EXTRACTIONSERVICE'].methods_by_name['ListDocumentTypes']._loaded_options = None
-  _globals['_EXTRACTIONSERVICE'].methods_by_name['ListDocumentTypes']._serialized_options = b'\202\323\344\223\002\023\022\021/v1/documentTypes'
-  _globals['_EXTRACTIONSTAGE']._serialized_start=2977
-  _globals['_EXTRACTIONSTAGE']._serialized_end=3150
-  _globals['_EXTRACTDOCUMENTREQUEST']._serialized_start=333
-  _globals['_EXTRACTDOCUMENTREQUEST']._serialized_end=479
-  _globals['_EXTRACTIONOPTIONS']._serialized_start=482
-  _globals['_EXTRACTIONOPTIONS']._serialized_end=661
-  _globals['_EXTRACTDOCUMENTRESPONSE']._serialized_start=664
-  _globals['_EXTRACTDOCUMENTRESPONSE']._serialized_end=1324
-  _globals['_EXTRACTIONSTART']._serialized_start=1327
-  _globals['_EXTRACTIONSTART']._serialized_end=1520
-  _globals['_DOCUMENTTYPEDETECTED']._serialized_start=1523
-  _globals['_DOCUMENTTYPEDETECTED']._serialized_end=1675
-  _globals['_EXTRACTIONFIELD']._serialized_start=1677
-  _globals['_EXTRACTIONFIELD']._serialized_end=1756
-  _globals['_EXTRACTIONPROGRESS']._serialized_start=1758
-  _globals['_EXTRACTIONPROGRESS']._serialized_end=1860
-  _globals['_EXTRACTIONCOMPLETE']._serialized_start=1863
-  _globals['_EXTRACTIONCOMPLETE']._serialized_end=2032
-  _globals['_EXTRACTIONFAILED']._serialized_start=2034
-  _globals['_EXTRACTIONFAILED']._serialized_end=2096
-  _globals['_LATENCYBUDGET']._serialized_start=2099
-  _globals['_LATENCYBUDGET']._serialized_end=2283
-  _globals['_STAGELATENCY']._serialized_start=2286
-  _globals['_STAGELATENCY']._serialized_end=2444
-  _globals['_READDOCUMENTREQUEST']._serialized_start=2447
-  _globals['_READDOCUMENTREQUEST']._serialized_end=2590
-  _globals['_READDOCUMENTRESPONSE']._serialized_start=2593
-  _globals['_READDOCUMENTRESPONSE']._serialized_end=2856
-  _globals['_LISTDOCUMENTTYPESREQUEST']._serialized_start=2858
-  _globals['_LISTDOCUMENTTYPESREQUEST']._serialized_end=2884
-  _globals['_LISTDOCUMENTTYPESRESPONSE']._serialized_start=2886
-  _globals['_LISTDOCUMENTTYPESRESPONSE']._serialized_end=2974
-  _globals['_EXTRACTIONSERVICE']._serialized_start=3153
-  _globals['_EXTRACTIONSERVICE']._serialized_end=3608
+  _globals['_EXTRACTIONSERVICE'].methods_by_name['ListDocumentTypes']._serialized_options = b'\222\352\030\021\n\017extraction.read\202\323\344\223\002\023\022\021/v1/documentTypes'
+  _globals['_EXTRACTIONSTAGE']._serialized_start=3201
+  _globals['_EXTRACTIONSTAGE']._serialized_end=3374
+  _globals['_EXTRACTDOCUMENTREQUEST']._serialized_start=399
+  _globals['_EXTRACTDOCUMENTREQUEST']._serialized_end=545
+  _globals['_EXTRACTIONOPTIONS']._serialized_start=548
+  _globals['_EXTRACTIONOPTIONS']._serialized_end=797
+  _globals['_EXTRACTDOCUMENTRESPONSE']._serialized_start=800
+  _globals['_EXTRACTDOCUMENTRESPONSE']._serialized_end=1460
+  _globals['_EXTRACTIONSTART']._serialized_start=1463
+  _globals['_EXTRACTIONSTART']._serialized_end=1656
+  _globals['_DOCUMENTTYPEDETECTED']._serialized_start=1659
+  _globals['_DOCUMENTTYPEDETECTED']._serialized_end=1811
+  _globals['_EXTRACTIONFIELD']._serialized_start=1813
+  _globals['_EXTRACTIONFIELD']._serialized_end=1892
+  _globals['_EXTRACTIONPROGRESS']._serialized_start=1894
+  _globals['_EXTRACTIONPROGRESS']._serialized_end=1996
+  _globals['_EXTRACTIONCOMPLETE']._serialized_start=1999
+  _globals['_EXTRACTIONCOMPLETE']._serialized_end=2212
+  _globals['_EXTRACTIONFAILED']._serialized_start=2214
+  _globals['_EXTRACTIONFAILED']._serialized_end=2276
+  _globals['_LATENCYBUDGET']._serialized_start=2279
+  _globals['_LATENCYBUDGET']._serialized_end=2463
+  _globals['_STAGELATENCY']._serialized_start=2466
+  _globals['_STAGELATENCY']._serialized_end=2624
+  _globals['_READDOCUMENTREQUEST']._serialized_start=2627
+  _globals['_READDOCUMENTREQUEST']._serialized_end=2770
+  _globals['_READDOCUMENTRESPONSE']._serialized_start=2773
+  _globals['_READDOCUMENTRESPONSE']._serialized_end=3080
+  _globals['_LISTDOCUMENTTYPESREQUEST']._serialized_start=3082
+  _globals['_LISTDOCUMENTTYPESREQUEST']._serialized_end=3108
+  _globals['_LISTDOCUMENTTYPESRESPONSE']._serialized_start=3110
+  _globals['_LISTDOCUMENTTYPESRESPONSE']._serialized_end=3198
+  _globals['_EXTRACTIONSERVICE']._serialized_start=3377
+  _globals['_EXTRACTIONSERVICE']._serialized_end=3895
 # @@protoc_insertion_point(module_scope)

@@ -12,6 +12,7 @@ from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.rpc import status_pb2 as _status_pb2
 from vidence.extraction.v1 import document_pb2 as _document_pb2
+from vidence.library.v1 import filing_pb2 as _filing_pb2
 from vidence.stream.v1 import stream_control_pb2 as _stream_control_pb2
 from vidence.type.v1 import geometry_pb2 as _geometry_pb2
 import builtins as _builtins
@@ -101,6 +102,8 @@ class ExtractionOptions(_message.Message):
     HEARTBEAT_PERIOD_FIELD_NUMBER: _builtins.int
     CATALOGUE_FIELD_NUMBER: _builtins.int
     RECORD_FIELD_NUMBER: _builtins.int
+    PROFILE_FIELD_NUMBER: _builtins.int
+    LIBRARY_ID_FIELD_NUMBER: _builtins.int
     pdf_page: _builtins.int
     """Page of a PDF, from 1. Unset: 1. Ignored for images."""
     catalogue: _builtins.str
@@ -109,6 +112,15 @@ class ExtractionOptions(_message.Message):
     """
     record: _builtins.bool
     """Whether the reading ends with its provenance record. Unset: it does not."""
+    profile: _builtins.str
+    """Name of the reading profile: `fast`, `balanced` or `accurate`, as far as the server's settings offer them. Empty:
+    the server's default. Errors: PROFILE_UNKNOWN.
+    """
+    library_id: _builtins.str
+    """The library that the document goes into before the reading ends. Its id there is made of the image's hash and the page:
+    reading the same image again replaces it. A library that does not take it fails nothing: the result says why. Unset:
+    none.
+    """
     @_builtins.property
     def heartbeat_period(self) -> _duration_pb2.Duration:
         """How often the stream shows that it is alive, 1–300 s. Unset: the server's default, 30 s."""
@@ -120,10 +132,12 @@ class ExtractionOptions(_message.Message):
         heartbeat_period: _duration_pb2.Duration | None = ...,
         catalogue: _builtins.str = ...,
         record: _builtins.bool = ...,
+        profile: _builtins.str = ...,
+        library_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["heartbeat_period", b"heartbeat_period"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalogue", b"catalogue", "heartbeat_period", b"heartbeat_period", "pdf_page", b"pdf_page", "record", b"record"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalogue", b"catalogue", "heartbeat_period", b"heartbeat_period", "library_id", b"library_id", "pdf_page", b"pdf_page", "profile", b"profile", "record", b"record"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -340,6 +354,7 @@ class ExtractionComplete(_message.Message):
     DOCUMENT_FIELD_NUMBER: _builtins.int
     LATENCY_FIELD_NUMBER: _builtins.int
     PROVENANCE_RECORD_FIELD_NUMBER: _builtins.int
+    FILING_FIELD_NUMBER: _builtins.int
     provenance_record: _builtins.str
     """The provenance record, canonical JSON: hashes of the image, the models and the card catalogue, the version, the
     configuration, and each field with its proof, every entry chained to the one before it by its hash. Empty unless
@@ -353,16 +368,21 @@ class ExtractionComplete(_message.Message):
     def latency(self) -> Global___LatencyBudget:
         """Where the time went."""
 
+    @_builtins.property
+    def filing(self) -> _filing_pb2.Filing:
+        """What became of the document in the library. Unset unless `options.library_id` names one."""
+
     def __init__(
         self,
         *,
         document: _document_pb2.Document | None = ...,
         latency: Global___LatencyBudget | None = ...,
         provenance_record: _builtins.str = ...,
+        filing: _filing_pb2.Filing | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "latency", b"latency"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "filing", b"filing", "latency", b"latency"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "latency", b"latency", "provenance_record", b"provenance_record"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "filing", b"filing", "latency", b"latency", "provenance_record", b"provenance_record"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -503,6 +523,7 @@ class ReadDocumentResponse(_message.Message):
     DOCUMENT_FIELD_NUMBER: _builtins.int
     LATENCY_FIELD_NUMBER: _builtins.int
     PROVENANCE_RECORD_FIELD_NUMBER: _builtins.int
+    FILING_FIELD_NUMBER: _builtins.int
     extraction_id: _builtins.str
     """Names this reading in logs and metrics, `ext_` and a UUIDv7."""
     provenance_record: _builtins.str
@@ -519,6 +540,10 @@ class ReadDocumentResponse(_message.Message):
     def latency(self) -> Global___LatencyBudget:
         """Where the time went."""
 
+    @_builtins.property
+    def filing(self) -> _filing_pb2.Filing:
+        """What became of the document in the library, as in `ExtractionComplete`."""
+
     def __init__(
         self,
         *,
@@ -527,10 +552,11 @@ class ReadDocumentResponse(_message.Message):
         document: _document_pb2.Document | None = ...,
         latency: Global___LatencyBudget | None = ...,
         provenance_record: _builtins.str = ...,
+        filing: _filing_pb2.Filing | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "image_size", b"image_size", "latency", b"latency"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "filing", b"filing", "image_size", b"image_size", "latency", b"latency"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "extraction_id", b"extraction_id", "image_size", b"image_size", "latency", b"latency", "provenance_record", b"provenance_record"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "extraction_id", b"extraction_id", "filing", b"filing", "image_size", b"image_size", "latency", b"latency", "provenance_record", b"provenance_record"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

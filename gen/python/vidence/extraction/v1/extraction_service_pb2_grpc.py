@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class ExtractionServiceStub:
-    """Reads documents. Contents are not stored: neither the image nor what was read outlives the call.
+    """Reads documents. Contents are not stored: neither the image nor what was read outlives the call, but for what the caller
+    has put into a library (`options.library_id`).
     """
 
     def __init__(self, channel):
@@ -53,7 +54,8 @@ class ExtractionServiceStub:
 
 
 class ExtractionServiceServicer:
-    """Reads documents. Contents are not stored: neither the image nor what was read outlives the call.
+    """Reads documents. Contents are not stored: neither the image nor what was read outlives the call, but for what the caller
+    has put into a library (`options.library_id`).
     """
 
     def ExtractDocument(self, request, context):
@@ -130,7 +132,8 @@ def add_ExtractionServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ExtractionService:
-    """Reads documents. Contents are not stored: neither the image nor what was read outlives the call.
+    """Reads documents. Contents are not stored: neither the image nor what was read outlives the call, but for what the caller
+    has put into a library (`options.library_id`).
     """
 
     @staticmethod

@@ -27,7 +27,9 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ExtractionServiceStub:
-    """Reads documents. Contents are not stored: neither the image nor what was read outlives the call."""
+    """Reads documents. Contents are not stored: neither the image nor what was read outlives the call, but for what the caller
+    has put into a library (`options.library_id`).
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -69,7 +71,9 @@ class ExtractionServiceStub:
 
 @_typing.type_check_only
 class ExtractionServiceAsyncStub(ExtractionServiceStub):
-    """Reads documents. Contents are not stored: neither the image nor what was read outlives the call."""
+    """Reads documents. Contents are not stored: neither the image nor what was read outlives the call, but for what the caller
+    has put into a library (`options.library_id`).
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ExtractDocument: _aio.UnaryStreamMultiCallable[_extraction_service_pb2.ExtractDocumentRequest, _extraction_service_pb2.ExtractDocumentResponse]  # type: ignore[assignment]
@@ -107,7 +111,9 @@ class ExtractionServiceAsyncStub(ExtractionServiceStub):
     """Lists the document types that can be read, sorted by key."""
 
 class ExtractionServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Reads documents. Contents are not stored: neither the image nor what was read outlives the call."""
+    """Reads documents. Contents are not stored: neither the image nor what was read outlives the call, but for what the caller
+    has put into a library (`options.library_id`).
+    """
 
     @_abc_1.abstractmethod
     def ExtractDocument(

@@ -24,11 +24,12 @@ _sym_db = _symbol_database.Default()
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
+from vidence.access.v1 import options_pb2 as vidence_dot_access_dot_v1_dot_options__pb2
 from vidence.face.v1 import face_pb2 as vidence_dot_face_dot_v1_dot_face__pb2
 from vidence.type.v1 import geometry_pb2 as vidence_dot_type_dot_v1_dot_geometry__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"vidence/face/v1/face_service.proto\x12\x0fvidence.face.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1avidence/face/v1/face.proto\x1a\x1evidence/type/v1/geometry.proto\"N\n\x12\x44\x65tectFacesRequest\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\x12\x11\n\twith_pose\x18\x02 \x01(\x08\x12\x14\n\x0cwith_contour\x18\x03 \x01(\x08\"s\n\x13\x44\x65tectFacesResponse\x12\x36\n\nimage_size\x18\x01 \x01(\x0b\x32\x1a.vidence.type.v1.ImageSizeB\x06\xbaH\x03\xc8\x01\x01\x12$\n\x05\x66\x61\x63\x65s\x18\x02 \x03(\x0b\x32\x15.vidence.face.v1.Face\"\'\n\x14\x41ssessQualityRequest\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\"\xd0\x01\n\x15\x41ssessQualityResponse\x12\x36\n\nimage_size\x18\x01 \x01(\x0b\x32\x1a.vidence.type.v1.ImageSizeB\x06\xbaH\x03\xc8\x01\x01\x12+\n\x04\x66\x61\x63\x65\x18\x02 \x01(\x0b\x32\x15.vidence.face.v1.FaceB\x06\xbaH\x03\xc8\x01\x01\x12\x35\n\x07quality\x18\x03 \x01(\x0b\x32\x1c.vidence.face.v1.FaceQualityB\x06\xbaH\x03\xc8\x01\x01\x12\x1b\n\nface_count\x18\x04 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01\"\xf0\x01\n\x13\x43ompareFacesRequest\x12\x11\n\treference\x18\x01 \x01(\x0c\x12\r\n\x05probe\x18\x02 \x01(\x0c\x12\x41\n\x10reference_choice\x18\x03 \x01(\x0e\x32\x1b.vidence.face.v1.FaceChoiceB\n\xbaH\x07\x82\x01\x04\x10\x01 \x03\x12=\n\x0cprobe_choice\x18\x04 \x01(\x0e\x32\x1b.vidence.face.v1.FaceChoiceB\n\xbaH\x07\x82\x01\x04\x10\x01 \x03\x12\'\n\tthreshold\x18\x05 \x01(\x02\x42\x0f\xbaH\x0c\n\n\x1d\x00\x00\x80?-\x00\x00\x80\xbfH\x00\x88\x01\x01\x42\x0c\n\n_threshold\"\xf7\x02\n\x14\x43ompareFacesResponse\x12#\n\nsimilarity\x18\x01 \x01(\x02\x42\x0f\xbaH\x0c\n\n\x1d\x00\x00\x80?-\x00\x00\x80\xbf\x12\"\n\tthreshold\x18\x02 \x01(\x02\x42\x0f\xbaH\x0c\n\n\x1d\x00\x00\x80?-\x00\x00\x80\xbf\x12:\n\x07verdict\x18\x03 \x01(\x0e\x32\x1d.vidence.face.v1.MatchVerdictB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12*\n\x05rates\x18\x04 \x01(\x0b\x32\x1b.vidence.face.v1.MatchRates\x12\x16\n\x05model\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12&\n\x07version\x18\x06 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[0-9a-f]{12}$\x12\x38\n\treference\x18\x07 \x01(\x0b\x32\x1d.vidence.face.v1.ComparedFaceB\x06\xbaH\x03\xc8\x01\x01\x12\x34\n\x05probe\x18\x08 \x01(\x0b\x32\x1d.vidence.face.v1.ComparedFaceB\x06\xbaH\x03\xc8\x01\x01\"r\n\x0c\x43omparedFace\x12+\n\x04\x66\x61\x63\x65\x18\x01 \x01(\x0b\x32\x15.vidence.face.v1.FaceB\x06\xbaH\x03\xc8\x01\x01\x12\x35\n\x07quality\x18\x02 \x01(\x0b\x32\x1c.vidence.face.v1.FaceQualityB\x06\xbaH\x03\xc8\x01\x01\"\x9c\x01\n\x14\x43heckLivenessRequest\x12\x1a\n\x06\x66rames\x18\x01 \x03(\x0c\x42\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x1e\x12\'\n\tthreshold\x18\x02 \x01(\x02\x42\x0f\xbaH\x0c\n\n\x1d\x00\x00\x80?-\x00\x00\x00\x00H\x00\x88\x01\x01\x12\"\n\nmin_frames\x18\x03 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x1e(\x01H\x01\x88\x01\x01\x42\x0c\n\n_thresholdB\r\n\x0b_min_frames\"\xd0\x02\n\x15\x43heckLivenessResponse\x12=\n\x07verdict\x18\x01 \x01(\x0e\x32 .vidence.face.v1.LivenessVerdictB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x1e\n\x05score\x18\x02 \x01(\x02\x42\x0f\xbaH\x0c\n\n\x1d\x00\x00\x80?-\x00\x00\x00\x00\x12\"\n\tthreshold\x18\x03 \x01(\x02\x42\x0f\xbaH\x0c\n\n\x1d\x00\x00\x80?-\x00\x00\x00\x00\x12\x1b\n\nmin_frames\x18\x04 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01\x12.\n\x06\x66rames\x18\x05 \x03(\x0b\x32\x1e.vidence.face.v1.FrameLiveness\x12\'\n\x05label\x18\x06 \x01(\tB\x18\xbaH\x15r\x13\n\x11not certified PAD\x12\x16\n\x05model\x18\x07 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12&\n\x07version\x18\x08 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[0-9a-f]{12}$\"N\n\rFrameLiveness\x12#\n\x05score\x18\x01 \x01(\x02\x42\x0f\xbaH\x0c\n\n\x1d\x00\x00\x80?-\x00\x00\x00\x00H\x00\x88\x01\x01\x12\x0e\n\x06reason\x18\x02 \x01(\tB\x08\n\x06_score\"[\n\x11\x45mbedFacesRequest\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\x12\x35\n\x06\x63hoice\x18\x02 \x01(\x0e\x32\x1b.vidence.face.v1.FaceChoiceB\x08\xbaH\x05\x82\x01\x02\x10\x01\"z\n\x12\x45mbedFacesResponse\x12\x36\n\nimage_size\x18\x01 \x01(\x0b\x32\x1a.vidence.type.v1.ImageSizeB\x06\xbaH\x03\xc8\x01\x01\x12,\n\x05\x66\x61\x63\x65s\x18\x02 \x03(\x0b\x32\x1d.vidence.face.v1.EmbeddedFace\"\x17\n\x15ListThresholdsRequest\"\xce\x01\n\x16ListThresholdsResponse\x12\x16\n\x05model\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12&\n\x07version\x18\x02 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[0-9a-f]{12}$\x12*\n\x11\x64\x65\x66\x61ult_threshold\x18\x03 \x01(\x02\x42\x0f\xbaH\x0c\n\n\x1d\x00\x00\x80?-\x00\x00\x80\xbf\x12*\n\x05rates\x18\x04 \x03(\x0b\x32\x1b.vidence.face.v1.MatchRates\x12\x0c\n\x04\x64\x61ta\x18\x05 \x01(\t\x12\x0e\n\x06limits\x18\x06 \x03(\t*m\n\nFaceChoice\x12\x1b\n\x17\x46\x41\x43\x45_CHOICE_UNSPECIFIED\x10\x00\x12\x14\n\x10\x46\x41\x43\x45_CHOICE_ONLY\x10\x01\x12\x17\n\x13\x46\x41\x43\x45_CHOICE_LARGEST\x10\x02\x12\x13\n\x0f\x46\x41\x43\x45_CHOICE_ALL\x10\x03*b\n\x0cMatchVerdict\x12\x1d\n\x19MATCH_VERDICT_UNSPECIFIED\x10\x00\x12\x17\n\x13MATCH_VERDICT_MATCH\x10\x01\x12\x1a\n\x16MATCH_VERDICT_NO_MATCH\x10\x02*\x8d\x01\n\x0fLivenessVerdict\x12 \n\x1cLIVENESS_VERDICT_UNSPECIFIED\x10\x00\x12\x19\n\x15LIVENESS_VERDICT_LIVE\x10\x01\x12\x1d\n\x19LIVENESS_VERDICT_NOT_LIVE\x10\x02\x12\x1e\n\x1aLIVENESS_VERDICT_UNDECIDED\x10\x03\x32\xfd\x05\n\x0b\x46\x61\x63\x65Service\x12u\n\x0b\x44\x65tectFaces\x12#.vidence.face.v1.DetectFacesRequest\x1a$.vidence.face.v1.DetectFacesResponse\"\x1b\x82\xd3\xe4\x93\x02\x15\"\x10/v1/faces:detect:\x01*\x12\x82\x01\n\rAssessQuality\x12%.vidence.face.v1.AssessQualityRequest\x1a&.vidence.face.v1.AssessQualityResponse\"\"\x82\xd3\xe4\x93\x02\x1c\"\x17/v1/faces:assessQuality:\x01*\x12y\n\x0c\x43ompareFaces\x12$.vidence.face.v1.CompareFacesRequest\x1a%.vidence.face.v1.CompareFacesResponse\"\x1c\x82\xd3\xe4\x93\x02\x16\"\x11/v1/faces:compare:\x01*\x12\x82\x01\n\rCheckLiveness\x12%.vidence.face.v1.CheckLivenessRequest\x1a&.vidence.face.v1.CheckLivenessResponse\"\"\x82\xd3\xe4\x93\x02\x1c\"\x17/v1/faces:checkLiveness:\x01*\x12q\n\nEmbedFaces\x12\".vidence.face.v1.EmbedFacesRequest\x1a#.vidence.face.v1.EmbedFacesResponse\"\x1a\x82\xd3\xe4\x93\x02\x14\"\x0f/v1/faces:embed:\x01*\x12\x7f\n\x0eListThresholds\x12&.vidence.face.v1.ListThresholdsRequest\x1a\'.vidence.face.v1.ListThresholdsResponse\"\x1c\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/faces/thresholdsb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"vidence/face/v1/face_service.proto\x12\x0fvidence.face.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fvidence/access/v1/options.proto\x1a\x1avidence/face/v1/face.proto\x1a\x1evidence/type/v1/geometry.proto\"N\n\x12\x44\x65tectFacesRequest\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\x12\x11\n\twith_pose\x18\x02 \x01(\x08\x12\x14\n\x0cwith_contour\x18\x03 \x01(\x08\"s\n\x13\x44\x65tectFacesResponse\x12\x36\n\nimage_size\x18\x01 \x01(\x0b\x32\x1a.vidence.type.v1.ImageSizeB\x06\xbaH\x03\xc8\x01\x01\x12$\n\x05\x66\x61\x63\x65s\x18\x02 \x03(\x0b\x32\x15.vidence.face.v1.Face\"\'\n\x14\x41ssessQualityRequest\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\"\xd0\x01\n\x15\x41ssessQualityResponse\x12\x36\n\nimage_size\x18\x01 \x01(\x0b\x32\x1a.vidence.type.v1.ImageSizeB\x06\xbaH\x03\xc8\x01\x01\x12+\n\x04\x66\x61\x63\x65\x18\x02 \x01(\x0b\x32\x15.vidence.face.v1.FaceB\x06\xbaH\x03\xc8\x01\x01\x12\x35\n\x07quality\x18\x03 \x01(\x0b\x32\x1c.vidence.face.v1.FaceQualityB\x06\xbaH\x03\xc8\x01\x01\x12\x1b\n\nface_count\x18\x04 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01\"\xf0\x01\n\x13\x43ompareFacesRequest\x12\x11\n\treference\x18\x01 \x01(\x0c\x12\r\n\x05probe\x18\x02 \x01(\x0c\x12\x41\n\x10reference_choice\x18\x03 \x01(\x0e\x32\x1b.vidence.face.v1.FaceChoiceB\n\xbaH\x07\x82\x01\x04\x10\x01 \x03\x12=\n\x0cprobe_choice\x18\x04 \x01(\x0e\x32\x1b.vidence.face.v1.FaceChoiceB\n\xbaH\x07\x82\x01\x04\x10\x01 \x03\x12\'\n\tthreshold\x18\x05 \x01(\x02\x42\x0f\xbaH\x0c\n\n\x1d\x00\x00\x80?-\x00\x00\x80\xbfH\x00\x88\x01\x01\x42\x0c\n\n_threshold\"\xf7\x02\n\x14\x43ompareFacesResponse\x12#\n\nsimilarity\x18\x01 \x01(\x02\x42\x0f\xbaH\x0c\n\n\x1d\x00\x00\x80?-\x00\x00\x80\xbf\x12\"\n\tthreshold\x18\x02 \x01(\x02\x42\x0f\xbaH\x0c\n\n\x1d\x00\x00\x80?-\x00\x00\x80\xbf\x12:\n\x07verdict\x18\x03 \x01(\x0e\x32\x1d.vidence.face.v1.MatchVerdictB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12*\n\x05rates\x18\x04 \x01(\x0b\x32\x1b.vidence.face.v1.MatchRates\x12\x16\n\x05model\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12&\n\x07version\x18\x06 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[0-9a-f]{12}$\x12\x38\n\treference\x18\x07 \x01(\x0b\x32\x1d.vidence.face.v1.ComparedFaceB\x06\xbaH\x03\xc8\x01\x01\x12\x34\n\x05probe\x18\x08 \x01(\x0b\x32\x1d.vidence.face.v1.ComparedFaceB\x06\xbaH\x03\xc8\x01\x01\"r\n\x0c\x43omparedFace\x12+\n\x04\x66\x61\x63\x65\x18\x01 \x01(\x0b\x32\x15.vidence.face.v1.FaceB\x06\xbaH\x03\xc8\x01\x01\x12\x35\n\x07quality\x18\x02 \x01(\x0b\x32\x1c.vidence.face.v1.FaceQualityB\x06\xbaH\x03\xc8\x01\x01\"\x9c\x01\n\x14\x43heckLivenessRequest\x12\x1a\n\x06\x66rames\x18\x01 \x03(\x0c\x42\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x1e\x12\'\n\tthreshold\x18\x02 \x01(\x02\x42\x0f\xbaH\x0c\n\n\x1d\x00\x00\x80?-\x00\x00\x00\x00H\x00\x88\x01\x01\x12\"\n\nmin_frames\x18\x03 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x1e(\x01H\x01\x88\x01\x01\x42\x0c\n\n_thresholdB\r\n\x0b_min_frames\"\xd0\x02\n\x15\x43heckLivenessResponse\x12=\n\x07verdict\x18\x01 \x01(\x0e\x32 .vidence.face.v1.LivenessVerdictB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x1e\n\x05score\x18\x02 \x01(\x02\x42\x0f\xbaH\x0c\n\n\x1d\x00\x00\x80?-\x00\x00\x00\x00\x12\"\n\tthreshold\x18\x03 \x01(\x02\x42\x0f\xbaH\x0c\n\n\x1d\x00\x00\x80?-\x00\x00\x00\x00\x12\x1b\n\nmin_frames\x18\x04 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01\x12.\n\x06\x66rames\x18\x05 \x03(\x0b\x32\x1e.vidence.face.v1.FrameLiveness\x12\'\n\x05label\x18\x06 \x01(\tB\x18\xbaH\x15r\x13\n\x11not certified PAD\x12\x16\n\x05model\x18\x07 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12&\n\x07version\x18\x08 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[0-9a-f]{12}$\"N\n\rFrameLiveness\x12#\n\x05score\x18\x01 \x01(\x02\x42\x0f\xbaH\x0c\n\n\x1d\x00\x00\x80?-\x00\x00\x00\x00H\x00\x88\x01\x01\x12\x0e\n\x06reason\x18\x02 \x01(\tB\x08\n\x06_score\"[\n\x11\x45mbedFacesRequest\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\x12\x35\n\x06\x63hoice\x18\x02 \x01(\x0e\x32\x1b.vidence.face.v1.FaceChoiceB\x08\xbaH\x05\x82\x01\x02\x10\x01\"z\n\x12\x45mbedFacesResponse\x12\x36\n\nimage_size\x18\x01 \x01(\x0b\x32\x1a.vidence.type.v1.ImageSizeB\x06\xbaH\x03\xc8\x01\x01\x12,\n\x05\x66\x61\x63\x65s\x18\x02 \x03(\x0b\x32\x1d.vidence.face.v1.EmbeddedFace\"\x17\n\x15ListThresholdsRequest\"\xce\x01\n\x16ListThresholdsResponse\x12\x16\n\x05model\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12&\n\x07version\x18\x02 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[0-9a-f]{12}$\x12*\n\x11\x64\x65\x66\x61ult_threshold\x18\x03 \x01(\x02\x42\x0f\xbaH\x0c\n\n\x1d\x00\x00\x80?-\x00\x00\x80\xbf\x12*\n\x05rates\x18\x04 \x03(\x0b\x32\x1b.vidence.face.v1.MatchRates\x12\x0c\n\x04\x64\x61ta\x18\x05 \x01(\t\x12\x0e\n\x06limits\x18\x06 \x03(\t*m\n\nFaceChoice\x12\x1b\n\x17\x46\x41\x43\x45_CHOICE_UNSPECIFIED\x10\x00\x12\x14\n\x10\x46\x41\x43\x45_CHOICE_ONLY\x10\x01\x12\x17\n\x13\x46\x41\x43\x45_CHOICE_LARGEST\x10\x02\x12\x13\n\x0f\x46\x41\x43\x45_CHOICE_ALL\x10\x03*b\n\x0cMatchVerdict\x12\x1d\n\x19MATCH_VERDICT_UNSPECIFIED\x10\x00\x12\x17\n\x13MATCH_VERDICT_MATCH\x10\x01\x12\x1a\n\x16MATCH_VERDICT_NO_MATCH\x10\x02*\x8d\x01\n\x0fLivenessVerdict\x12 \n\x1cLIVENESS_VERDICT_UNSPECIFIED\x10\x00\x12\x19\n\x15LIVENESS_VERDICT_LIVE\x10\x01\x12\x1d\n\x19LIVENESS_VERDICT_NOT_LIVE\x10\x02\x12\x1e\n\x1aLIVENESS_VERDICT_UNDECIDED\x10\x03\x32\xe1\x06\n\x0b\x46\x61\x63\x65Service\x12\x85\x01\n\x0b\x44\x65tectFaces\x12#.vidence.face.v1.DetectFacesRequest\x1a$.vidence.face.v1.DetectFacesResponse\"+\x92\xea\x18\x0c\n\nfaces.read\x82\xd3\xe4\x93\x02\x15\"\x10/v1/faces:detect:\x01*\x12\x92\x01\n\rAssessQuality\x12%.vidence.face.v1.AssessQualityRequest\x1a&.vidence.face.v1.AssessQualityResponse\"2\x92\xea\x18\x0c\n\nfaces.read\x82\xd3\xe4\x93\x02\x1c\"\x17/v1/faces:assessQuality:\x01*\x12\x89\x01\n\x0c\x43ompareFaces\x12$.vidence.face.v1.CompareFacesRequest\x1a%.vidence.face.v1.CompareFacesResponse\",\x92\xea\x18\x0c\n\nfaces.read\x82\xd3\xe4\x93\x02\x16\"\x11/v1/faces:compare:\x01*\x12\x92\x01\n\rCheckLiveness\x12%.vidence.face.v1.CheckLivenessRequest\x1a&.vidence.face.v1.CheckLivenessResponse\"2\x92\xea\x18\x0c\n\nfaces.read\x82\xd3\xe4\x93\x02\x1c\"\x17/v1/faces:checkLiveness:\x01*\x12\x81\x01\n\nEmbedFaces\x12\".vidence.face.v1.EmbedFacesRequest\x1a#.vidence.face.v1.EmbedFacesResponse\"*\x92\xea\x18\x0c\n\nfaces.read\x82\xd3\xe4\x93\x02\x14\"\x0f/v1/faces:embed:\x01*\x12\x8f\x01\n\x0eListThresholds\x12&.vidence.face.v1.ListThresholdsRequest\x1a\'.vidence.face.v1.ListThresholdsResponse\",\x92\xea\x18\x0c\n\nfaces.read\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/faces/thresholdsb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -102,51 +103,51 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTTHRESHOLDSRESPONSE'].fields_by_name['default_threshold']._loaded_options = None
   _globals['_LISTTHRESHOLDSRESPONSE'].fields_by_name['default_threshold']._serialized_options = b'\272H\014\n\n\035\000\000\200?-\000\000\200\277'
   _globals['_FACESERVICE'].methods_by_name['DetectFaces']._loaded_options = None
-  _globals['_FACESERVICE'].methods_by_name['DetectFaces']._serialized_options = b'\202\323\344\223\002\025\"\020/v1/faces:detect:\001*'
+  _globals['_FACESERVICE'].methods_by_name['DetectFaces']._serialized_options = b'\222\352\030\014\n\nfaces.read\202\323\344\223\002\025\"\020/v1/faces:detect:\001*'
   _globals['_FACESERVICE'].methods_by_name['AssessQuality']._loaded_options = None
-  _globals['_FACESERVICE'].methods_by_name['AssessQuality']._serialized_options = b'\202\323\344\223\002\034\"\027/v1/faces:assessQuality:\001*'
+  _globals['_FACESERVICE'].methods_by_name['AssessQuality']._serialized_options = b'\222\352\030\014\n\nfaces.read\202\323\344\223\002\034\"\027/v1/faces:assessQuality:\001*'
   _globals['_FACESERVICE'].methods_by_name['CompareFaces']._loaded_options = None
-  _globals['_FACESERVICE'].methods_by_name['CompareFaces']._serialized_options = b'\202\323\344\223\002\026\"\021/v1/faces:compare:\001*'
+  _globals['_FACESERVICE'].methods_by_name['CompareFaces']._serialized_options = b'\222\352\030\014\n\nfaces.read\202\323\344\223\002\026\"\021/v1/faces:compare:\001*'
   _globals['_FACESERVICE'].methods_by_name['CheckLiveness']._loaded_options = None
-  _globals['_FACESERVICE'].methods_by_name['CheckLiveness']._serialized_options = b'\202\323\344\223\002\034\"\027/v1/faces:checkLiveness:\001*'
+  _globals['_FACESERVICE'].methods_by_name['CheckLiveness']._serialized_options = b'\222\352\030\014\n\nfaces.read\202\323\344\223\002\034\"\027/v1/faces:checkLiveness:\001*'
   _globals['_FACESERVICE'].methods_by_name['EmbedFaces']._loaded_options = None
-  _globals['_FACESERVICE'].methods_by_name['EmbedFaces']._serialized_options = b'\202\323\344\223\002\024\"\017/v1/faces:embed:\001*'
+  _globals['_FACESERVICE'].methods_by_name['EmbedFaces']._serialized_options = b'\222\352\030\014\n\nfaces.read\202\323\344\223\002\024\"\017/v1/faces:embed:\001*'
   _globals['_FACESERVICE'].methods_by_name['ListThresholds']._loaded_options = None
-  _globals['_FACESERVICE'].methods_by_name['ListThresholds']._serialized_options = b'\202\323\344\223\002\026\022\024/v1/faces/thresholds'
-  _globals['_FACECHOICE']._serialized_start=2389
-  _globals['_FACECHOICE']._serialized_end=2498
-  _globals['_MATCHVERDICT']._serialized_start=2500
-  _globals['_MATCHVERDICT']._serialized_end=2598
-  _globals['_LIVENESSVERDICT']._serialized_start=2601
-  _globals['_LIVENESSVERDICT']._serialized_end=2742
-  _globals['_DETECTFACESREQUEST']._serialized_start=174
-  _globals['_DETECTFACESREQUEST']._serialized_end=252
-  _globals['_DETECTFACESRESPONSE']._serialized_start=254
-  _globals['_DETECTFACESRESPONSE']._serialized_end=369
-  _globals['_ASSESSQUALITYREQUEST']._serialized_start=371
-  _globals['_ASSESSQUALITYREQUEST']._serialized_end=410
-  _globals['_ASSESSQUALITYRESPONSE']._serialized_start=413
-  _globals['_ASSESSQUALITYRESPONSE']._serialized_end=621
-  _globals['_COMPAREFACESREQUEST']._serialized_start=624
-  _globals['_COMPAREFACESREQUEST']._serialized_end=864
-  _globals['_COMPAREFACESRESPONSE']._serialized_start=867
-  _globals['_COMPAREFACESRESPONSE']._serialized_end=1242
-  _globals['_COMPAREDFACE']._serialized_start=1244
-  _globals['_COMPAREDFACE']._serialized_end=1358
-  _globals['_CHECKLIVENESSREQUEST']._serialized_start=1361
-  _globals['_CHECKLIVENESSREQUEST']._serialized_end=1517
-  _globals['_CHECKLIVENESSRESPONSE']._serialized_start=1520
-  _globals['_CHECKLIVENESSRESPONSE']._serialized_end=1856
-  _globals['_FRAMELIVENESS']._serialized_start=1858
-  _globals['_FRAMELIVENESS']._serialized_end=1936
-  _globals['_EMBEDFACESREQUEST']._serialized_start=1938
-  _globals['_EMBEDFACESREQUEST']._serialized_end=2029
-  _globals['_EMBEDFACESRESPONSE']._serialized_start=2031
-  _globals['_EMBEDFACESRESPONSE']._serialized_end=2153
-  _globals['_LISTTHRESHOLDSREQUEST']._serialized_start=2155
-  _globals['_LISTTHRESHOLDSREQUEST']._serialized_end=2178
-  _globals['_LISTTHRESHOLDSRESPONSE']._serialized_start=2181
-  _globals['_LISTTHRESHOLDSRESPONSE']._serialized_end=2387
-  _globals['_FACESERVICE']._serialized_start=2745
-  _globals['_FACESERVICE']._serialized_end=3510
+  _globals['_FACESERVICE'].methods_by_name['ListThresholds']._serialized_options = b'\222\352\030\014\n\nfaces.read\202\323\344\223\002\026\022\024/v1/faces/thresholds'
+  _globals['_FACECHOICE']._serialized_start=2422
+  _globals['_FACECHOICE']._serialized_end=2531
+  _globals['_MATCHVERDICT']._serialized_start=2533
+  _globals['_MATCHVERDICT']._serialized_end=2631
+  _globals['_LIVENESSVERDICT']._serialized_start=2634
+  _globals['_LIVENESSVERDICT']._serialized_end=2775
+  _globals['_DETECTFACESREQUEST']._serialized_start=207
+  _globals['_DETECTFACESREQUEST']._serialized_end=285
+  _globals['_DETECTFACESRESPONSE']._serialized_start=287
+  _globals['_DETECTFACESRESPONSE']._serialized_end=402
+  _globals['_ASSESSQUALITYREQUEST']._serialized_start=404
+  _globals['_ASSESSQUALITYREQUEST']._serialized_end=443
+  _globals['_ASSESSQUALITYRESPONSE']._serialized_start=446
+  _globals['_ASSESSQUALITYRESPONSE']._serialized_end=654
+  _globals['_COMPAREFACESREQUEST']._serialized_start=657
+  _globals['_COMPAREFACESREQUEST']._serialized_end=897
+  _globals['_COMPAREFACESRESPONSE']._serialized_start=900
+  _globals['_COMPAREFACESRESPONSE']._serialized_end=1275
+  _globals['_COMPAREDFACE']._serialized_start=1277
+  _globals['_COMPAREDFACE']._serialized_end=1391
+  _globals['_CHECKLIVENESSREQUEST']._serialized_start=1394
+  _globals['_CHECKLIVENESSREQUEST']._serialized_end=1550
+  _globals['_CHECKLIVENESSRESPONSE']._serialized_start=1553
+  _globals['_CHECKLIVENESSRESPONSE']._serialized_end=1889
+  _globals['_FRAMELIVENESS']._serialized_start=1891
+  _globals['_FRAMELIVENESS']._serialized_end=1969
+  _globals['_EMBEDFACESREQUEST']._serialized_start=1971
+  _globals['_EMBEDFACESREQUEST']._serialized_end=2062
+  _globals['_EMBEDFACESRESPONSE']._serialized_start=2064
+  _globals['_EMBEDFACESRESPONSE']._serialized_end=2186
+  _globals['_LISTTHRESHOLDSREQUEST']._serialized_start=2188
+  _globals['_LISTTHRESHOLDSREQUEST']._serialized_end=2211
+  _globals['_LISTTHRESHOLDSRESPONSE']._serialized_start=2214
+  _globals['_LISTTHRESHOLDSRESPONSE']._serialized_end=2420
+  _globals['_FACESERVICE']._serialized_start=2778
+  _globals['_FACESERVICE']._serialized_end=3643
 # @@protoc_insertion_point(module_scope)

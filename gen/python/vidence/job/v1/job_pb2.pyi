@@ -12,6 +12,7 @@ from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.rpc import status_pb2 as _status_pb2
 from vidence.extraction.v1 import document_pb2 as _document_pb2
+from vidence.library.v1 import filing_pb2 as _filing_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -34,7 +35,7 @@ class _JobStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_JobState.Val
     JOB_STATE_QUEUED: _JobState.ValueType  # 1
     """It waits for a worker or for its next attempt."""
     JOB_STATE_RUNNING: _JobState.ValueType  # 2
-    """A worker is at it."""
+    """A worker is at it, or its result is on its way into the library."""
     JOB_STATE_SUCCEEDED: _JobState.ValueType  # 3
     """It ended well."""
     JOB_STATE_FAILED: _JobState.ValueType  # 4
@@ -50,7 +51,7 @@ JOB_STATE_UNSPECIFIED: JobState.ValueType  # 0
 JOB_STATE_QUEUED: JobState.ValueType  # 1
 """It waits for a worker or for its next attempt."""
 JOB_STATE_RUNNING: JobState.ValueType  # 2
-"""A worker is at it."""
+"""A worker is at it, or its result is on its way into the library."""
 JOB_STATE_SUCCEEDED: JobState.ValueType  # 3
 """It ended well."""
 JOB_STATE_FAILED: JobState.ValueType  # 4
@@ -100,6 +101,7 @@ class Job(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    FILING_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     """Names the job, `job_` and a UUIDv7."""
     operation: _builtins.str
@@ -132,6 +134,10 @@ class Job(_message.Message):
     def expire_time(self) -> _timestamp_pb2.Timestamp:
         """When everything that is kept of it is deleted. Unset before it ended."""
 
+    @_builtins.property
+    def filing(self) -> _filing_pb2.Filing:
+        """What became of the result in the library. Unset where there is no result, or none was to go into a library."""
+
     def __init__(
         self,
         *,
@@ -146,10 +152,11 @@ class Job(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
         expire_time: _timestamp_pb2.Timestamp | None = ...,
+        filing: _filing_pb2.Filing | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "error", b"error", "expire_time", b"expire_time", "result", b"result"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "error", b"error", "expire_time", b"expire_time", "filing", b"filing", "result", b"result"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_count", b"attempt_count", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "expire_time", b"expire_time", "job_id", b"job_id", "max_attempts", b"max_attempts", "operation", b"operation", "result", b"result", "run", b"run", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_count", b"attempt_count", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "expire_time", b"expire_time", "filing", b"filing", "job_id", b"job_id", "max_attempts", b"max_attempts", "operation", b"operation", "result", b"result", "run", b"run", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -190,22 +197,28 @@ class ReadDocumentOperation(_message.Message):
     CONTENT_FIELD_NUMBER: _builtins.int
     DOCUMENT_TYPE_FIELD_NUMBER: _builtins.int
     PDF_PAGE_FIELD_NUMBER: _builtins.int
+    LIBRARY_ID_FIELD_NUMBER: _builtins.int
     content: _builtins.bytes
     """The file: JPEG, PNG, WebP, BMP, TIFF, GIF with one frame, or PDF. At most 20 MiB. Kept until the job ends."""
     document_type: _builtins.str
     """Key of the document type. Empty: the service detects it."""
     pdf_page: _builtins.int
     """Page of a PDF, from 1. Unset: 1. Ignored for images."""
+    library_id: _builtins.str
+    """The library that the result goes into, as the document `<job_id>`; the job ends when it is there. A library that is away
+    takes it when it is back, within a day. Empty: none. Errors: LIBRARY_NOT_FOUND.
+    """
     def __init__(
         self,
         *,
         content: _builtins.bytes = ...,
         document_type: _builtins.str = ...,
         pdf_page: _builtins.int = ...,
+        library_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "document_type", b"document_type", "pdf_page", b"pdf_page"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "document_type", b"document_type", "library_id", b"library_id", "pdf_page", b"pdf_page"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -277,6 +290,7 @@ class JobComplete(_message.Message):
     RESULT_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
     ATTEMPT_COUNT_FIELD_NUMBER: _builtins.int
+    FILING_FIELD_NUMBER: _builtins.int
     state: Global___JobState.ValueType
     """How: SUCCEEDED, FAILED or CANCELLED."""
     attempt_count: _builtins.int
@@ -289,6 +303,10 @@ class JobComplete(_message.Message):
     def error(self) -> _status_pb2.Status:
         """Why it failed, with FAILED."""
 
+    @_builtins.property
+    def filing(self) -> _filing_pb2.Filing:
+        """What became of the result in the library. Unset where none was to go into one."""
+
     def __init__(
         self,
         *,
@@ -296,10 +314,11 @@ class JobComplete(_message.Message):
         result: Global___JobResult | None = ...,
         error: _status_pb2.Status | None = ...,
         attempt_count: _builtins.int = ...,
+        filing: _filing_pb2.Filing | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "result", b"result"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "filing", b"filing", "result", b"result"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_count", b"attempt_count", "error", b"error", "result", b"result", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_count", b"attempt_count", "error", b"error", "filing", b"filing", "result", b"result", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -26,11 +26,12 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from vidence.access.v1 import options_pb2 as vidence_dot_access_dot_v1_dot_options__pb2
 from vidence.job.v1 import job_pb2 as vidence_dot_job_dot_v1_dot_job__pb2
 from vidence.stream.v1 import stream_control_pb2 as vidence_dot_stream_dot_v1_dot_stream__control__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n vidence/job/v1/job_service.proto\x12\x0evidence.job.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18vidence/job/v1/job.proto\x1a&vidence/stream/v1/stream_control.proto\"\xaa\x01\n\x10SubmitJobRequest\x12!\n\x0fidempotency_key\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x1f\n\x0cmax_attempts\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\x12>\n\rread_document\x18\n \x01(\x0b\x32%.vidence.job.v1.ReadDocumentOperationH\x00\x42\x12\n\toperation\x12\x05\xbaH\x02\x08\x01\"=\n\x11SubmitJobResponse\x12(\n\x03job\x18\x01 \x01(\x0b\x32\x13.vidence.job.v1.JobB\x06\xbaH\x03\xc8\x01\x01\"*\n\rGetJobRequest\x12\x19\n\x06job_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\":\n\x0eGetJobResponse\x12(\n\x03job\x18\x01 \x01(\x0b\x32\x13.vidence.job.v1.JobB\x06\xbaH\x03\xc8\x01\x01\"\xa2\x03\n\x0fWatchJobRequest\x12!\n\x0c\x61\x66ter_cursor\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@H\x00\x12\x30\n\nsince_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x12>\n\x08position\x18\x03 \x01(\x0e\x32 .vidence.stream.v1.StartPositionB\x08\xbaH\x05\x82\x01\x02\x10\x01H\x00\x12:\n\non_expired\x18\x04 \x01(\x0e\x32\x1c.vidence.stream.v1.OnExpiredB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12>\n\x0bon_overflow\x18\x05 \x01(\x0e\x32\x1d.vidence.stream.v1.OnOverflowB\n\xbaH\x07\x82\x01\x04\x10\x01 \x03\x12\x44\n\x10heartbeat_period\x18\x06 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0f\xbaH\x0c\xaa\x01\t\"\x03\x08\xac\x02\x32\x02\x08\x01\x12\x19\n\x06job_id\x18\n \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x14\n\x03run\x18\x0b \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x42\x07\n\x05start\"\x98\x01\n\x10WatchJobResponse\x12(\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x18.vidence.job.v1.JobEvent\x12\x31\n\x07\x63ontrol\x18\x02 \x01(\x0b\x32 .vidence.stream.v1.StreamControl\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\x12\x17\n\x0fprevious_cursor\x18\x04 \x01(\t\"\xbc\x02\n\x08JobEvent\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\t\x12\x19\n\x08sequence\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01\x12\x35\n\temit_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x1b\n\x06job_id\x18\x04 \x01(\tB\x0b\xbaH\x08r\x06:\x04job_\x12\x14\n\x03run\x18\x05 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01\x12-\n\x07\x61ttempt\x18\n \x01(\x0b\x32\x1a.vidence.job.v1.JobAttemptH\x00\x12)\n\x05retry\x18\x0b \x01(\x0b\x32\x18.vidence.job.v1.JobRetryH\x00\x12/\n\x08\x63omplete\x18\x0c \x01(\x0b\x32\x1b.vidence.job.v1.JobCompleteH\x00\x42\x10\n\x07payload\x12\x05\xbaH\x02\x08\x01\"\x8b\x01\n\x0fListJobsRequest\x12;\n\x06states\x18\x01 \x03(\x0e\x32\x18.vidence.job.v1.JobStateB\x11\xbaH\x0e\x92\x01\x0b\x10\x10\"\x07\x82\x01\x04\x10\x01 \x00\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\"N\n\x10ListJobsResponse\x12!\n\x04jobs\x18\x01 \x03(\x0b\x32\x13.vidence.job.v1.Job\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"-\n\x10\x43\x61ncelJobRequest\x12\x19\n\x06job_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"=\n\x11\x43\x61ncelJobResponse\x12(\n\x03job\x18\x01 \x01(\x0b\x32\x13.vidence.job.v1.JobB\x06\xbaH\x03\xc8\x01\x01\"\x14\n\x12ListWorkersRequest\">\n\x13ListWorkersResponse\x12\'\n\x07workers\x18\x01 \x03(\x0b\x32\x16.vidence.job.v1.Worker\"B\n\x12\x44rainWorkerRequest\x12\x1c\n\tworker_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x0e\n\x06resume\x18\x02 \x01(\x08\"E\n\x13\x44rainWorkerResponse\x12.\n\x06worker\x18\x01 \x01(\x0b\x32\x16.vidence.job.v1.WorkerB\x06\xbaH\x03\xc8\x01\x01\"\\\n\x1bSetWorkerConcurrencyRequest\x12\x1c\n\tworker_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x1f\n\x0b\x63oncurrency\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x80\x02(\x01\"N\n\x1cSetWorkerConcurrencyResponse\x12.\n\x06worker\x18\x01 \x01(\x0b\x32\x16.vidence.job.v1.WorkerB\x06\xbaH\x03\xc8\x01\x01\"\x1b\n\x19GetQueueStatisticsRequest\"Y\n\x1aGetQueueStatisticsResponse\x12;\n\nstatistics\x18\x01 \x01(\x0b\x32\x1f.vidence.job.v1.QueueStatisticsB\x06\xbaH\x03\xc8\x01\x01\"U\n\x16ListDeadLettersRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\"d\n\x17ListDeadLettersResponse\x12\x30\n\x0c\x64\x65\x61\x64_letters\x18\x01 \x03(\x0b\x32\x1a.vidence.job.v1.DeadLetter\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"B\n\x19RequeueDeadLettersRequest\x12%\n\x08item_ids\x18\x01 \x03(\tB\x13\xbaH\x10\x92\x01\r\x08\x01\x10\xe8\x07\"\x06r\x04\x10\x01\x18@\"9\n\x1aRequeueDeadLettersResponse\x12\x1b\n\nitem_count\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x32\xe3\n\n\nJobService\x12\x65\n\tSubmitJob\x12 .vidence.job.v1.SubmitJobRequest\x1a!.vidence.job.v1.SubmitJobResponse\"\x13\x82\xd3\xe4\x93\x02\r\"\x08/v1/jobs:\x01*\x12\x62\n\x06GetJob\x12\x1d.vidence.job.v1.GetJobRequest\x1a\x1e.vidence.job.v1.GetJobResponse\"\x19\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/jobs/{job_id}\x12q\n\x08WatchJob\x12\x1f.vidence.job.v1.WatchJobRequest\x1a .vidence.job.v1.WatchJobResponse\" \x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/jobs/{job_id}/stream0\x01\x12_\n\x08ListJobs\x12\x1f.vidence.job.v1.ListJobsRequest\x1a .vidence.job.v1.ListJobsResponse\"\x10\x82\xd3\xe4\x93\x02\n\x12\x08/v1/jobs\x12u\n\tCancelJob\x12 .vidence.job.v1.CancelJobRequest\x1a!.vidence.job.v1.CancelJobResponse\"#\x82\xd3\xe4\x93\x02\x1d\"\x18/v1/jobs/{job_id}:cancel:\x01*\x12k\n\x0bListWorkers\x12\".vidence.job.v1.ListWorkersRequest\x1a#.vidence.job.v1.ListWorkersResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\x0b/v1/workers\x12\x80\x01\n\x0b\x44rainWorker\x12\".vidence.job.v1.DrainWorkerRequest\x1a#.vidence.job.v1.DrainWorkerResponse\"(\x82\xd3\xe4\x93\x02\"\"\x1d/v1/workers/{worker_id}:drain:\x01*\x12\xa4\x01\n\x14SetWorkerConcurrency\x12+.vidence.job.v1.SetWorkerConcurrencyRequest\x1a,.vidence.job.v1.SetWorkerConcurrencyResponse\"1\x82\xd3\xe4\x93\x02+\"&/v1/workers/{worker_id}:setConcurrency:\x01*\x12\x89\x01\n\x12GetQueueStatistics\x12).vidence.job.v1.GetQueueStatisticsRequest\x1a*.vidence.job.v1.GetQueueStatisticsResponse\"\x1c\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/queue/statistics\x12\x82\x01\n\x0fListDeadLetters\x12&.vidence.job.v1.ListDeadLettersRequest\x1a\'.vidence.job.v1.ListDeadLettersResponse\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/queue/dead-letters\x12\x96\x01\n\x12RequeueDeadLetters\x12).vidence.job.v1.RequeueDeadLettersRequest\x1a*.vidence.job.v1.RequeueDeadLettersResponse\")\x82\xd3\xe4\x93\x02#\"\x1e/v1/queue/dead-letters:requeue:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n vidence/job/v1/job_service.proto\x12\x0evidence.job.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fvidence/access/v1/options.proto\x1a\x18vidence/job/v1/job.proto\x1a&vidence/stream/v1/stream_control.proto\"\xaa\x01\n\x10SubmitJobRequest\x12!\n\x0fidempotency_key\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x1f\n\x0cmax_attempts\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\x12>\n\rread_document\x18\n \x01(\x0b\x32%.vidence.job.v1.ReadDocumentOperationH\x00\x42\x12\n\toperation\x12\x05\xbaH\x02\x08\x01\"=\n\x11SubmitJobResponse\x12(\n\x03job\x18\x01 \x01(\x0b\x32\x13.vidence.job.v1.JobB\x06\xbaH\x03\xc8\x01\x01\"*\n\rGetJobRequest\x12\x19\n\x06job_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\":\n\x0eGetJobResponse\x12(\n\x03job\x18\x01 \x01(\x0b\x32\x13.vidence.job.v1.JobB\x06\xbaH\x03\xc8\x01\x01\"\xa2\x03\n\x0fWatchJobRequest\x12!\n\x0c\x61\x66ter_cursor\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@H\x00\x12\x30\n\nsince_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x12>\n\x08position\x18\x03 \x01(\x0e\x32 .vidence.stream.v1.StartPositionB\x08\xbaH\x05\x82\x01\x02\x10\x01H\x00\x12:\n\non_expired\x18\x04 \x01(\x0e\x32\x1c.vidence.stream.v1.OnExpiredB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12>\n\x0bon_overflow\x18\x05 \x01(\x0e\x32\x1d.vidence.stream.v1.OnOverflowB\n\xbaH\x07\x82\x01\x04\x10\x01 \x03\x12\x44\n\x10heartbeat_period\x18\x06 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0f\xbaH\x0c\xaa\x01\t\"\x03\x08\xac\x02\x32\x02\x08\x01\x12\x19\n\x06job_id\x18\n \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x14\n\x03run\x18\x0b \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x42\x07\n\x05start\"\x98\x01\n\x10WatchJobResponse\x12(\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x18.vidence.job.v1.JobEvent\x12\x31\n\x07\x63ontrol\x18\x02 \x01(\x0b\x32 .vidence.stream.v1.StreamControl\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\x12\x17\n\x0fprevious_cursor\x18\x04 \x01(\t\"\xbc\x02\n\x08JobEvent\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\t\x12\x19\n\x08sequence\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01\x12\x35\n\temit_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x1b\n\x06job_id\x18\x04 \x01(\tB\x0b\xbaH\x08r\x06:\x04job_\x12\x14\n\x03run\x18\x05 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01\x12-\n\x07\x61ttempt\x18\n \x01(\x0b\x32\x1a.vidence.job.v1.JobAttemptH\x00\x12)\n\x05retry\x18\x0b \x01(\x0b\x32\x18.vidence.job.v1.JobRetryH\x00\x12/\n\x08\x63omplete\x18\x0c \x01(\x0b\x32\x1b.vidence.job.v1.JobCompleteH\x00\x42\x10\n\x07payload\x12\x05\xbaH\x02\x08\x01\"\x8b\x01\n\x0fListJobsRequest\x12;\n\x06states\x18\x01 \x03(\x0e\x32\x18.vidence.job.v1.JobStateB\x11\xbaH\x0e\x92\x01\x0b\x10\x10\"\x07\x82\x01\x04\x10\x01 \x00\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\"N\n\x10ListJobsResponse\x12!\n\x04jobs\x18\x01 \x03(\x0b\x32\x13.vidence.job.v1.Job\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"-\n\x10\x43\x61ncelJobRequest\x12\x19\n\x06job_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"=\n\x11\x43\x61ncelJobResponse\x12(\n\x03job\x18\x01 \x01(\x0b\x32\x13.vidence.job.v1.JobB\x06\xbaH\x03\xc8\x01\x01\"\x14\n\x12ListWorkersRequest\">\n\x13ListWorkersResponse\x12\'\n\x07workers\x18\x01 \x03(\x0b\x32\x16.vidence.job.v1.Worker\"B\n\x12\x44rainWorkerRequest\x12\x1c\n\tworker_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x0e\n\x06resume\x18\x02 \x01(\x08\"E\n\x13\x44rainWorkerResponse\x12.\n\x06worker\x18\x01 \x01(\x0b\x32\x16.vidence.job.v1.WorkerB\x06\xbaH\x03\xc8\x01\x01\"\\\n\x1bSetWorkerConcurrencyRequest\x12\x1c\n\tworker_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x1f\n\x0b\x63oncurrency\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x80\x02(\x01\"N\n\x1cSetWorkerConcurrencyResponse\x12.\n\x06worker\x18\x01 \x01(\x0b\x32\x16.vidence.job.v1.WorkerB\x06\xbaH\x03\xc8\x01\x01\"\x1b\n\x19GetQueueStatisticsRequest\"Y\n\x1aGetQueueStatisticsResponse\x12;\n\nstatistics\x18\x01 \x01(\x0b\x32\x1f.vidence.job.v1.QueueStatisticsB\x06\xbaH\x03\xc8\x01\x01\"U\n\x16ListDeadLettersRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\"d\n\x17ListDeadLettersResponse\x12\x30\n\x0c\x64\x65\x61\x64_letters\x18\x01 \x03(\x0b\x32\x1a.vidence.job.v1.DeadLetter\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"B\n\x19RequeueDeadLettersRequest\x12%\n\x08item_ids\x18\x01 \x03(\tB\x13\xbaH\x10\x92\x01\r\x08\x01\x10\xe8\x07\"\x06r\x04\x10\x01\x18@\"9\n\x1aRequeueDeadLettersResponse\x12\x1b\n\nitem_count\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x32\x87\x0c\n\nJobService\x12u\n\tSubmitJob\x12 .vidence.job.v1.SubmitJobRequest\x1a!.vidence.job.v1.SubmitJobResponse\"#\x92\xea\x18\x0c\n\njobs.write\x82\xd3\xe4\x93\x02\r\"\x08/v1/jobs:\x01*\x12q\n\x06GetJob\x12\x1d.vidence.job.v1.GetJobRequest\x1a\x1e.vidence.job.v1.GetJobResponse\"(\x92\xea\x18\x0b\n\tjobs.read\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/jobs/{job_id}\x12\x80\x01\n\x08WatchJob\x12\x1f.vidence.job.v1.WatchJobRequest\x1a .vidence.job.v1.WatchJobResponse\"/\x92\xea\x18\x0b\n\tjobs.read\x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/jobs/{job_id}/stream0\x01\x12n\n\x08ListJobs\x12\x1f.vidence.job.v1.ListJobsRequest\x1a .vidence.job.v1.ListJobsResponse\"\x1f\x92\xea\x18\x0b\n\tjobs.read\x82\xd3\xe4\x93\x02\n\x12\x08/v1/jobs\x12\x85\x01\n\tCancelJob\x12 .vidence.job.v1.CancelJobRequest\x1a!.vidence.job.v1.CancelJobResponse\"3\x92\xea\x18\x0c\n\njobs.write\x82\xd3\xe4\x93\x02\x1d\"\x18/v1/jobs/{job_id}:cancel:\x01*\x12x\n\x0bListWorkers\x12\".vidence.job.v1.ListWorkersRequest\x1a#.vidence.job.v1.ListWorkersResponse\" \x92\xea\x18\t\n\x05\x61\x64min\x18\x01\x82\xd3\xe4\x93\x02\r\x12\x0b/v1/workers\x12\x8d\x01\n\x0b\x44rainWorker\x12\".vidence.job.v1.DrainWorkerRequest\x1a#.vidence.job.v1.DrainWorkerResponse\"5\x92\xea\x18\t\n\x05\x61\x64min\x18\x01\x82\xd3\xe4\x93\x02\"\"\x1d/v1/workers/{worker_id}:drain:\x01*\x12\xb1\x01\n\x14SetWorkerConcurrency\x12+.vidence.job.v1.SetWorkerConcurrencyRequest\x1a,.vidence.job.v1.SetWorkerConcurrencyResponse\">\x92\xea\x18\t\n\x05\x61\x64min\x18\x01\x82\xd3\xe4\x93\x02+\"&/v1/workers/{worker_id}:setConcurrency:\x01*\x12\x98\x01\n\x12GetQueueStatistics\x12).vidence.job.v1.GetQueueStatisticsRequest\x1a*.vidence.job.v1.GetQueueStatisticsResponse\"+\x92\xea\x18\x0b\n\tjobs.read\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/queue/statistics\x12\x91\x01\n\x0fListDeadLetters\x12&.vidence.job.v1.ListDeadLettersRequest\x1a\'.vidence.job.v1.ListDeadLettersResponse\"-\x92\xea\x18\x0b\n\tjobs.read\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/queue/dead-letters\x12\xa6\x01\n\x12RequeueDeadLetters\x12).vidence.job.v1.RequeueDeadLettersRequest\x1a*.vidence.job.v1.RequeueDeadLettersResponse\"9\x92\xea\x18\x0c\n\njobs.write\x82\xd3\xe4\x93\x02#\"\x1e/v1/queue/dead-letters:requeue:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -104,73 +105,73 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REQUEUEDEADLETTERSRESPONSE'].fields_by_name['item_count']._loaded_options = None
   _globals['_REQUEUEDEADLETTERSRESPONSE'].fields_by_name['item_count']._serialized_options = b'\272H\004\032\002(\000'
   _globals['_JOBSERVICE'].methods_by_name['SubmitJob']._loaded_options = None
-  _globals['_JOBSERVICE'].methods_by_name['SubmitJob']._serialized_options = b'\202\323\344\223\002\r\"\010/v1/jobs:\001*'
+  _globals['_JOBSERVICE'].methods_by_name['SubmitJob']._serialized_options = b'\222\352\030\014\n\njobs.write\202\323\344\223\002\r\"\010/v1/jobs:\001*'
   _globals['_JOBSERVICE'].methods_by_name['GetJob']._loaded_options = None
-  _globals['_JOBSERVICE'].methods_by_name['GetJob']._serialized_options = b'\202\323\344\223\002\023\022\021/v1/jobs/{job_id}'
+  _globals['_JOBSERVICE'].methods_by_name['GetJob']._serialized_options = b'\222\352\030\013\n\tjobs.read\202\323\344\223\002\023\022\021/v1/jobs/{job_id}'
   _globals['_JOBSERVICE'].methods_by_name['WatchJob']._loaded_options = None
-  _globals['_JOBSERVICE'].methods_by_name['WatchJob']._serialized_options = b'\202\323\344\223\002\032\022\030/v1/jobs/{job_id}/stream'
+  _globals['_JOBSERVICE'].methods_by_name['WatchJob']._serialized_options = b'\222\352\030\013\n\tjobs.read\202\323\344\223\002\032\022\030/v1/jobs/{job_id}/stream'
   _globals['_JOBSERVICE'].methods_by_name['ListJobs']._loaded_options = None
-  _globals['_JOBSERVICE'].methods_by_name['ListJobs']._serialized_options = b'\202\323\344\223\002\n\022\010/v1/jobs'
+  _globals['_JOBSERVICE'].methods_by_name['ListJobs']._serialized_options = b'\222\352\030\013\n\tjobs.read\202\323\344\223\002\n\022\010/v1/jobs'
   _globals['_JOBSERVICE'].methods_by_name['CancelJob']._loaded_options = None
-  _globals['_JOBSERVICE'].methods_by_name['CancelJob']._serialized_options = b'\202\323\344\223\002\035\"\030/v1/jobs/{job_id}:cancel:\001*'
+  _globals['_JOBSERVICE'].methods_by_name['CancelJob']._serialized_options = b'\222\352\030\014\n\njobs.write\202\323\344\223\002\035\"\030/v1/jobs/{job_id}:cancel:\001*'
   _globals['_JOBSERVICE'].methods_by_name['ListWorkers']._loaded_options = None
-  _globals['_JOBSERVICE'].methods_by_name['ListWorkers']._serialized_options = b'\202\323\344\223\002\r\022\013/v1/workers'
+  _globals['_JOBSERVICE'].methods_by_name['ListWorkers']._serialized_options = b'\222\352\030\t\n\005admin\030\001\202\323\344\223\002\r\022\013/v1/workers'
   _globals['_JOBSERVICE'].methods_by_name['DrainWorker']._loaded_options = None
-  _globals['_JOBSERVICE'].methods_by_name['DrainWorker']._serialized_options = b'\202\323\344\223\002\"\"\035/v1/workers/{worker_id}:drain:\001*'
+  _globals['_JOBSERVICE'].methods_by_name['DrainWorker']._serialized_options = b'\222\352\030\t\n\005admin\030\001\202\323\344\223\002\"\"\035/v1/workers/{worker_id}:drain:\001*'
   _globals['_JOBSERVICE'].methods_by_name['SetWorkerConcurrency']._loaded_options = None
-  _globals['_JOBSERVICE'].methods_by_name['SetWorkerConcurrency']._serialized_options = b'\202\323\344\223\002+\"&/v1/workers/{worker_id}:setConcurrency:\001*'
+  _globals['_JOBSERVICE'].methods_by_name['SetWorkerConcurrency']._serialized_options = b'\222\352\030\t\n\005admin\030\001\202\323\344\223\002+\"&/v1/workers/{worker_id}:setConcurrency:\001*'
   _globals['_JOBSERVICE'].methods_by_name['GetQueueStatistics']._loaded_options = None
-  _globals['_JOBSERVICE'].methods_by_name['GetQueueStatistics']._serialized_options = b'\202\323\344\223\002\026\022\024/v1/queue/statistics'
+  _globals['_JOBSERVICE'].methods_by_name['GetQueueStatistics']._serialized_options = b'\222\352\030\013\n\tjobs.read\202\323\344\223\002\026\022\024/v1/queue/statistics'
   _globals['_JOBSERVICE'].methods_by_name['ListDeadLetters']._loaded_options = None
-  _globals['_JOBSERVICE'].methods_by_name['ListDeadLetters']._serialized_options = b'\202\323\344\223\002\030\022\026/v1/queue/dead-letters'
+  _globals['_JOBSERVICE'].methods_by_name['ListDeadLetters']._serialized_options = b'\222\352\030\013\n\tjobs.read\202\323\344\223\002\030\022\026/v1/queue/dead-letters'
   _globals['_JOBSERVICE'].methods_by_name['RequeueDeadLetters']._loaded_options = None
-  _globals['_JOBSERVICE'].methods_by_name['RequeueDeadLetters']._serialized_options = b'\202\323\344\223\002#\"\036/v1/queue/dead-letters:requeue:\001*'
-  _globals['_SUBMITJOBREQUEST']._serialized_start=243
-  _globals['_SUBMITJOBREQUEST']._serialized_end=413
-  _globals['_SUBMITJOBRESPONSE']._serialized_start=415
-  _globals['_SUBMITJOBRESPONSE']._serialized_end=476
-  _globals['_GETJOBREQUEST']._serialized_start=478
-  _globals['_GETJOBREQUEST']._serialized_end=520
-  _globals['_GETJOBRESPONSE']._serialized_start=522
-  _globals['_GETJOBRESPONSE']._serialized_end=580
-  _globals['_WATCHJOBREQUEST']._serialized_start=583
-  _globals['_WATCHJOBREQUEST']._serialized_end=1001
-  _globals['_WATCHJOBRESPONSE']._serialized_start=1004
-  _globals['_WATCHJOBRESPONSE']._serialized_end=1156
-  _globals['_JOBEVENT']._serialized_start=1159
-  _globals['_JOBEVENT']._serialized_end=1475
-  _globals['_LISTJOBSREQUEST']._serialized_start=1478
-  _globals['_LISTJOBSREQUEST']._serialized_end=1617
-  _globals['_LISTJOBSRESPONSE']._serialized_start=1619
-  _globals['_LISTJOBSRESPONSE']._serialized_end=1697
-  _globals['_CANCELJOBREQUEST']._serialized_start=1699
-  _globals['_CANCELJOBREQUEST']._serialized_end=1744
-  _globals['_CANCELJOBRESPONSE']._serialized_start=1746
-  _globals['_CANCELJOBRESPONSE']._serialized_end=1807
-  _globals['_LISTWORKERSREQUEST']._serialized_start=1809
-  _globals['_LISTWORKERSREQUEST']._serialized_end=1829
-  _globals['_LISTWORKERSRESPONSE']._serialized_start=1831
-  _globals['_LISTWORKERSRESPONSE']._serialized_end=1893
-  _globals['_DRAINWORKERREQUEST']._serialized_start=1895
-  _globals['_DRAINWORKERREQUEST']._serialized_end=1961
-  _globals['_DRAINWORKERRESPONSE']._serialized_start=1963
-  _globals['_DRAINWORKERRESPONSE']._serialized_end=2032
-  _globals['_SETWORKERCONCURRENCYREQUEST']._serialized_start=2034
-  _globals['_SETWORKERCONCURRENCYREQUEST']._serialized_end=2126
-  _globals['_SETWORKERCONCURRENCYRESPONSE']._serialized_start=2128
-  _globals['_SETWORKERCONCURRENCYRESPONSE']._serialized_end=2206
-  _globals['_GETQUEUESTATISTICSREQUEST']._serialized_start=2208
-  _globals['_GETQUEUESTATISTICSREQUEST']._serialized_end=2235
-  _globals['_GETQUEUESTATISTICSRESPONSE']._serialized_start=2237
-  _globals['_GETQUEUESTATISTICSRESPONSE']._serialized_end=2326
-  _globals['_LISTDEADLETTERSREQUEST']._serialized_start=2328
-  _globals['_LISTDEADLETTERSREQUEST']._serialized_end=2413
-  _globals['_LISTDEADLETTERSRESPONSE']._serialized_start=2415
-  _globals['_LISTDEADLETTERSRESPONSE']._serialized_end=2515
-  _globals['_REQUEUEDEADLETTERSREQUEST']._serialized_start=2517
-  _globals['_REQUEUEDEADLETTERSREQUEST']._serialized_end=2583
-  _globals['_REQUEUEDEADLETTERSRESPONSE']._serialized_start=2585
-  _globals['_REQUEUEDEADLETTERSRESPONSE']._serialized_end=2642
-  _globals['_JOBSERVICE']._serialized_start=2645
-  _globals['_JOBSERVICE']._serialized_end=4024
+  _globals['_JOBSERVICE'].methods_by_name['RequeueDeadLetters']._serialized_options = b'\222\352\030\014\n\njobs.write\202\323\344\223\002#\"\036/v1/queue/dead-letters:requeue:\001*'
+  _globals['_SUBMITJOBREQUEST']._serialized_start=276
+  _globals['_SUBMITJOBREQUEST']._serialized_end=446
+  _globals['_SUBMITJOBRESPONSE']._serialized_start=448
+  _globals['_SUBMITJOBRESPONSE']._serialized_end=509
+  _globals['_GETJOBREQUEST']._serialized_start=511
+  _globals['_GETJOBREQUEST']._serialized_end=553
+  _globals['_GETJOBRESPONSE']._serialized_start=555
+  _globals['_GETJOBRESPONSE']._serialized_end=613
+  _globals['_WATCHJOBREQUEST']._serialized_start=616
+  _globals['_WATCHJOBREQUEST']._serialized_end=1034
+  _globals['_WATCHJOBRESPONSE']._serialized_start=1037
+  _globals['_WATCHJOBRESPONSE']._serialized_end=1189
+  _globals['_JOBEVENT']._serialized_start=1192
+  _globals['_JOBEVENT']._serialized_end=1508
+  _globals['_LISTJOBSREQUEST']._serialized_start=1511
+  _globals['_LISTJOBSREQUEST']._serialized_end=1650
+  _globals['_LISTJOBSRESPONSE']._serialized_start=1652
+  _globals['_LISTJOBSRESPONSE']._serialized_end=1730
+  _globals['_CANCELJOBREQUEST']._serialized_start=1732
+  _globals['_CANCELJOBREQUEST']._serialized_end=1777
+  _globals['_CANCELJOBRESPONSE']._serialized_start=1779
+  _globals['_CANCELJOBRESPONSE']._serialized_end=1840
+  _globals['_LISTWORKERSREQUEST']._serialized_start=1842
+  _globals['_LISTWORKERSREQUEST']._serialized_end=1862
+  _globals['_LISTWORKERSRESPONSE']._serialized_start=1864
+  _globals['_LISTWORKERSRESPONSE']._serialized_end=1926
+  _globals['_DRAINWORKERREQUEST']._serialized_start=1928
+  _globals['_DRAINWORKERREQUEST']._serialized_end=1994
+  _globals['_DRAINWORKERRESPONSE']._serialized_start=1996
+  _globals['_DRAINWORKERRESPONSE']._serialized_end=2065
+  _globals['_SETWORKERCONCURRENCYREQUEST']._serialized_start=2067
+  _globals['_SETWORKERCONCURRENCYREQUEST']._serialized_end=2159
+  _globals['_SETWORKERCONCURRENCYRESPONSE']._serialized_start=2161
+  _globals['_SETWORKERCONCURRENCYRESPONSE']._serialized_end=2239
+  _globals['_GETQUEUESTATISTICSREQUEST']._serialized_start=2241
+  _globals['_GETQUEUESTATISTICSREQUEST']._serialized_end=2268
+  _globals['_GETQUEUESTATISTICSRESPONSE']._serialized_start=2270
+  _globals['_GETQUEUESTATISTICSRESPONSE']._serialized_end=2359
+  _globals['_LISTDEADLETTERSREQUEST']._serialized_start=2361
+  _globals['_LISTDEADLETTERSREQUEST']._serialized_end=2446
+  _globals['_LISTDEADLETTERSRESPONSE']._serialized_start=2448
+  _globals['_LISTDEADLETTERSRESPONSE']._serialized_end=2548
+  _globals['_REQUEUEDEADLETTERSREQUEST']._serialized_start=2550
+  _globals['_REQUEUEDEADLETTERSREQUEST']._serialized_end=2616
+  _globals['_REQUEUEDEADLETTERSRESPONSE']._serialized_start=2618
+  _globals['_REQUEUEDEADLETTERSRESPONSE']._serialized_end=2675
+  _globals['_JOBSERVICE']._serialized_start=2678
+  _globals['_JOBSERVICE']._serialized_end=4221
 # @@protoc_insertion_point(module_scope)

@@ -25,10 +25,11 @@ _sym_db = _symbol_database.Default()
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
+from vidence.access.v1 import options_pb2 as vidence_dot_access_dot_v1_dot_options__pb2
 from vidence.job.v1 import job_pb2 as vidence_dot_job_dot_v1_dot_job__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#vidence/job/v1/worker_service.proto\x12\x0evidence.job.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x17google/rpc/status.proto\x1a\x18vidence/job/v1/job.proto\"\xb3\x01\n\x0eWorkerPresence\x12 \n\tworker_id\x18\x01 \x01(\tB\r\xbaH\nr\x08\x18@:\x04wrk_\x12\x16\n\x04name\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x1f\n\x0b\x63oncurrency\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x80\x02(\x01\x12&\n\noperations\x18\x04 \x03(\tB\x12\xbaH\x0f\x92\x01\x0c\x08\x01\x10\x10\"\x06r\x04\x10\x01\x18@\x12\x1e\n\rrunning_count\x18\x05 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\">\n\x0fWorkerDirective\x12\r\n\x05\x64rain\x18\x01 \x01(\x08\x12\x1c\n\x0b\x63oncurrency\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01\"D\n\x08LeaseRef\x12\x1a\n\x07item_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x1c\n\x0blease_token\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01\"\xa6\x01\n\x11LeaseItemsRequest\x12\x36\n\x06worker\x18\x01 \x01(\x0b\x32\x1e.vidence.job.v1.WorkerPresenceB\x06\xbaH\x03\xc8\x01\x01\x12\x19\n\x05\x63ount\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x80\x02(\x00\x12>\n\rwait_duration\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0c\xbaH\t\xaa\x01\x06\"\x02\x08<2\x00\"{\n\x12LeaseItemsResponse\x12)\n\x05items\x18\x01 \x03(\x0b\x32\x1a.vidence.job.v1.LeasedItem\x12:\n\tdirective\x18\x02 \x01(\x0b\x32\x1f.vidence.job.v1.WorkerDirectiveB\x06\xbaH\x03\xc8\x01\x01\"\xe6\x01\n\nLeasedItem\x12/\n\x05lease\x18\x01 \x01(\x0b\x32\x18.vidence.job.v1.LeaseRefB\x06\xbaH\x03\xc8\x01\x01\x12\x39\n\x0elease_duration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationB\x06\xbaH\x03\xc8\x01\x01\x12\x18\n\x07\x61ttempt\x18\x03 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01\x12>\n\rread_document\x18\n \x01(\x0b\x32%.vidence.job.v1.ReadDocumentOperationH\x00\x42\x12\n\toperation\x12\x05\xbaH\x02\x08\x01\"H\n\x15GetItemContentRequest\x12/\n\x05lease\x18\x01 \x01(\x0b\x32\x18.vidence.job.v1.LeaseRefB\x06\xbaH\x03\xc8\x01\x01\")\n\x16GetItemContentResponse\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\"\x82\x01\n\x13\x45xtendLeasesRequest\x12\x36\n\x06worker\x18\x01 \x01(\x0b\x32\x1e.vidence.job.v1.WorkerPresenceB\x06\xbaH\x03\xc8\x01\x01\x12\x33\n\x06leases\x18\x02 \x03(\x0b\x32\x18.vidence.job.v1.LeaseRefB\t\xbaH\x06\x92\x01\x03\x10\x80\x02\"\x81\x01\n\x14\x45xtendLeasesResponse\x12-\n\x0blost_leases\x18\x01 \x03(\x0b\x32\x18.vidence.job.v1.LeaseRef\x12:\n\tdirective\x18\x02 \x01(\x0b\x32\x1f.vidence.job.v1.WorkerDirectiveB\x06\xbaH\x03\xc8\x01\x01\"\x81\x02\n\x13\x43ompleteItemRequest\x12 \n\tworker_id\x18\x01 \x01(\tB\r\xbaH\nr\x08\x18@:\x04wrk_\x12/\n\x05lease\x18\x02 \x01(\x0b\x32\x18.vidence.job.v1.LeaseRefB\x06\xbaH\x03\xc8\x01\x01\x12\x33\n\x08\x64uration\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationB\x06\xbaH\x03\xc8\x01\x01\x12+\n\x06result\x18\x04 \x01(\x0b\x32\x19.vidence.job.v1.JobResultH\x00\x12#\n\x05\x65rror\x18\x05 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\x10\n\x07outcome\x12\x05\xbaH\x02\x08\x01\"(\n\x14\x43ompleteItemResponse\x12\x10\n\x08repeated\x18\x01 \x01(\x08\"l\n\x13ReleaseItemsRequest\x12 \n\tworker_id\x18\x01 \x01(\tB\r\xbaH\nr\x08\x18@:\x04wrk_\x12\x33\n\x06leases\x18\x02 \x03(\x0b\x32\x18.vidence.job.v1.LeaseRefB\t\xbaH\x06\x92\x01\x03\x10\x80\x02\"\x16\n\x14ReleaseItemsResponse2\xd6\x03\n\rWorkerService\x12S\n\nLeaseItems\x12!.vidence.job.v1.LeaseItemsRequest\x1a\".vidence.job.v1.LeaseItemsResponse\x12_\n\x0eGetItemContent\x12%.vidence.job.v1.GetItemContentRequest\x1a&.vidence.job.v1.GetItemContentResponse\x12Y\n\x0c\x45xtendLeases\x12#.vidence.job.v1.ExtendLeasesRequest\x1a$.vidence.job.v1.ExtendLeasesResponse\x12Y\n\x0c\x43ompleteItem\x12#.vidence.job.v1.CompleteItemRequest\x1a$.vidence.job.v1.CompleteItemResponse\x12Y\n\x0cReleaseItems\x12#.vidence.job.v1.ReleaseItemsRequest\x1a$.vidence.job.v1.ReleaseItemsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#vidence/job/v1/worker_service.proto\x12\x0evidence.job.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x17google/rpc/status.proto\x1a\x1fvidence/access/v1/options.proto\x1a\x18vidence/job/v1/job.proto\"\xb3\x01\n\x0eWorkerPresence\x12 \n\tworker_id\x18\x01 \x01(\tB\r\xbaH\nr\x08\x18@:\x04wrk_\x12\x16\n\x04name\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x1f\n\x0b\x63oncurrency\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x80\x02(\x01\x12&\n\noperations\x18\x04 \x03(\tB\x12\xbaH\x0f\x92\x01\x0c\x08\x01\x10\x10\"\x06r\x04\x10\x01\x18@\x12\x1e\n\rrunning_count\x18\x05 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\">\n\x0fWorkerDirective\x12\r\n\x05\x64rain\x18\x01 \x01(\x08\x12\x1c\n\x0b\x63oncurrency\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01\"D\n\x08LeaseRef\x12\x1a\n\x07item_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x1c\n\x0blease_token\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01\"\xa6\x01\n\x11LeaseItemsRequest\x12\x36\n\x06worker\x18\x01 \x01(\x0b\x32\x1e.vidence.job.v1.WorkerPresenceB\x06\xbaH\x03\xc8\x01\x01\x12\x19\n\x05\x63ount\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x80\x02(\x00\x12>\n\rwait_duration\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0c\xbaH\t\xaa\x01\x06\"\x02\x08<2\x00\"{\n\x12LeaseItemsResponse\x12)\n\x05items\x18\x01 \x03(\x0b\x32\x1a.vidence.job.v1.LeasedItem\x12:\n\tdirective\x18\x02 \x01(\x0b\x32\x1f.vidence.job.v1.WorkerDirectiveB\x06\xbaH\x03\xc8\x01\x01\"\xe6\x01\n\nLeasedItem\x12/\n\x05lease\x18\x01 \x01(\x0b\x32\x18.vidence.job.v1.LeaseRefB\x06\xbaH\x03\xc8\x01\x01\x12\x39\n\x0elease_duration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationB\x06\xbaH\x03\xc8\x01\x01\x12\x18\n\x07\x61ttempt\x18\x03 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01\x12>\n\rread_document\x18\n \x01(\x0b\x32%.vidence.job.v1.ReadDocumentOperationH\x00\x42\x12\n\toperation\x12\x05\xbaH\x02\x08\x01\"H\n\x15GetItemContentRequest\x12/\n\x05lease\x18\x01 \x01(\x0b\x32\x18.vidence.job.v1.LeaseRefB\x06\xbaH\x03\xc8\x01\x01\")\n\x16GetItemContentResponse\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\"\x82\x01\n\x13\x45xtendLeasesRequest\x12\x36\n\x06worker\x18\x01 \x01(\x0b\x32\x1e.vidence.job.v1.WorkerPresenceB\x06\xbaH\x03\xc8\x01\x01\x12\x33\n\x06leases\x18\x02 \x03(\x0b\x32\x18.vidence.job.v1.LeaseRefB\t\xbaH\x06\x92\x01\x03\x10\x80\x02\"\x81\x01\n\x14\x45xtendLeasesResponse\x12-\n\x0blost_leases\x18\x01 \x03(\x0b\x32\x18.vidence.job.v1.LeaseRef\x12:\n\tdirective\x18\x02 \x01(\x0b\x32\x1f.vidence.job.v1.WorkerDirectiveB\x06\xbaH\x03\xc8\x01\x01\"\x81\x02\n\x13\x43ompleteItemRequest\x12 \n\tworker_id\x18\x01 \x01(\tB\r\xbaH\nr\x08\x18@:\x04wrk_\x12/\n\x05lease\x18\x02 \x01(\x0b\x32\x18.vidence.job.v1.LeaseRefB\x06\xbaH\x03\xc8\x01\x01\x12\x33\n\x08\x64uration\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationB\x06\xbaH\x03\xc8\x01\x01\x12+\n\x06result\x18\x04 \x01(\x0b\x32\x19.vidence.job.v1.JobResultH\x00\x12#\n\x05\x65rror\x18\x05 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\x10\n\x07outcome\x12\x05\xbaH\x02\x08\x01\"(\n\x14\x43ompleteItemResponse\x12\x10\n\x08repeated\x18\x01 \x01(\x08\"l\n\x13ReleaseItemsRequest\x12 \n\tworker_id\x18\x01 \x01(\tB\r\xbaH\nr\x08\x18@:\x04wrk_\x12\x33\n\x06leases\x18\x02 \x03(\x0b\x32\x18.vidence.job.v1.LeaseRefB\t\xbaH\x06\x92\x01\x03\x10\x80\x02\"\x16\n\x14ReleaseItemsResponse2\xba\x04\n\rWorkerService\x12g\n\nLeaseItems\x12!.vidence.job.v1.LeaseItemsRequest\x1a\".vidence.job.v1.LeaseItemsResponse\"\x12\x92\xea\x18\x0e\n\nbatch.work\x18\x01\x12s\n\x0eGetItemContent\x12%.vidence.job.v1.GetItemContentRequest\x1a&.vidence.job.v1.GetItemContentResponse\"\x12\x92\xea\x18\x0e\n\nbatch.work\x18\x01\x12m\n\x0c\x45xtendLeases\x12#.vidence.job.v1.ExtendLeasesRequest\x1a$.vidence.job.v1.ExtendLeasesResponse\"\x12\x92\xea\x18\x0e\n\nbatch.work\x18\x01\x12m\n\x0c\x43ompleteItem\x12#.vidence.job.v1.CompleteItemRequest\x1a$.vidence.job.v1.CompleteItemResponse\"\x12\x92\xea\x18\x0e\n\nbatch.work\x18\x01\x12m\n\x0cReleaseItems\x12#.vidence.job.v1.ReleaseItemsRequest\x1a$.vidence.job.v1.ReleaseItemsResponse\"\x12\x92\xea\x18\x0e\n\nbatch.work\x18\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -87,34 +88,44 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RELEASEITEMSREQUEST'].fields_by_name['worker_id']._serialized_options = b'\272H\nr\010\030@:\004wrk_'
   _globals['_RELEASEITEMSREQUEST'].fields_by_name['leases']._loaded_options = None
   _globals['_RELEASEITEMSREQUEST'].fields_by_name['leases']._serialized_options = b'\272H\006\222\001\003\020\200\002'
-  _globals['_WORKERPRESENCE']._serialized_start=168
-  _globals['_WORKERPRESENCE']._serialized_end=347
-  _globals['_WORKERDIRECTIVE']._serialized_start=349
-  _globals['_WORKERDIRECTIVE']._serialized_end=411
-  _globals['_LEASEREF']._serialized_start=413
-  _globals['_LEASEREF']._serialized_end=481
-  _globals['_LEASEITEMSREQUEST']._serialized_start=484
-  _globals['_LEASEITEMSREQUEST']._serialized_end=650
-  _globals['_LEASEITEMSRESPONSE']._serialized_start=652
-  _globals['_LEASEITEMSRESPONSE']._serialized_end=775
-  _globals['_LEASEDITEM']._serialized_start=778
-  _globals['_LEASEDITEM']._serialized_end=1008
-  _globals['_GETITEMCONTENTREQUEST']._serialized_start=1010
-  _globals['_GETITEMCONTENTREQUEST']._serialized_end=1082
-  _globals['_GETITEMCONTENTRESPONSE']._serialized_start=1084
-  _globals['_GETITEMCONTENTRESPONSE']._serialized_end=1125
-  _globals['_EXTENDLEASESREQUEST']._serialized_start=1128
-  _globals['_EXTENDLEASESREQUEST']._serialized_end=1258
-  _globals['_EXTENDLEASESRESPONSE']._serialized_start=1261
-  _globals['_EXTENDLEASESRESPONSE']._serialized_end=1390
-  _globals['_COMPLETEITEMREQUEST']._serialized_start=1393
-  _globals['_COMPLETEITEMREQUEST']._serialized_end=1650
-  _globals['_COMPLETEITEMRESPONSE']._serialized_start=1652
-  _globals['_COMPLETEITEMRESPONSE']._serialized_end=1692
-  _globals['_RELEASEITEMSREQUEST']._serialized_start=1694
-  _globals['_RELEASEITEMSREQUEST']._serialized_end=1802
-  _globals['_RELEASEITEMSRESPONSE']._serialized_start=1804
-  _globals['_RELEASEITEMSRESPONSE']._serialized_end=1826
-  _globals['_WORKERSERVICE']._serialized_start=1829
-  _globals['_WORKERSERVICE']._serialized_end=2299
+  _globals['_WORKERSERVICE'].methods_by_name['LeaseItems']._loaded_options = None
+  _globals['_WORKERSERVICE'].methods_by_name['LeaseItems']._serialized_options = b'\222\352\030\016\n\nbatch.work\030\001'
+  _globals['_WORKERSERVICE'].methods_by_name['GetItemContent']._loaded_options = None
+  _globals['_WORKERSERVICE'].methods_by_name['GetItemContent']._serialized_options = b'\222\352\030\016\n\nbatch.work\030\001'
+  _globals['_WORKERSERVICE'].methods_by_name['ExtendLeases']._loaded_options = None
+  _globals['_WORKERSERVICE'].methods_by_name['ExtendLeases']._serialized_options = b'\222\352\030\016\n\nbatch.work\030\001'
+  _globals['_WORKERSERVICE'].methods_by_name['CompleteItem']._loaded_options = None
+  _globals['_WORKERSERVICE'].methods_by_name['CompleteItem']._serialized_options = b'\222\352\030\016\n\nbatch.work\030\001'
+  _globals['_WORKERSERVICE'].methods_by_name['ReleaseItems']._loaded_options = None
+  _globals['_WORKERSERVICE'].methods_by_name['ReleaseItems']._serialized_options = b'\222\352\030\016\n\nbatch.work\030\001'
+  _globals['_WORKERPRESENCE']._serialized_start=201
+  _globals['_WORKERPRESENCE']._serialized_end=380
+  _globals['_WORKERDIRECTIVE']._serialized_start=382
+  _globals['_WORKERDIRECTIVE']._serialized_end=444
+  _globals['_LEASEREF']._serialized_start=446
+  _globals['_LEASEREF']._serialized_end=514
+  _globals['_LEASEITEMSREQUEST']._serialized_start=517
+  _globals['_LEASEITEMSREQUEST']._serialized_end=683
+  _globals['_LEASEITEMSRESPONSE']._serialized_start=685
+  _globals['_LEASEITEMSRESPONSE']._serialized_end=808
+  _globals['_LEASEDITEM']._serialized_start=811
+  _globals['_LEASEDITEM']._serialized_end=1041
+  _globals['_GETITEMCONTENTREQUEST']._serialized_start=1043
+  _globals['_GETITEMCONTENTREQUEST']._serialized_end=1115
+  _globals['_GETITEMCONTENTRESPONSE']._serialized_start=1117
+  _globals['_GETITEMCONTENTRESPONSE']._serialized_end=1158
+  _globals['_EXTENDLEASESREQUEST']._serialized_start=1161
+  _globals['_EXTENDLEASESREQUEST']._serialized_end=1291
+  _globals['_EXTENDLEASESRESPONSE']._serialized_start=1294
+  _globals['_EXTENDLEASESRESPONSE']._serialized_end=1423
+  _globals['_COMPLETEITEMREQUEST']._serialized_start=1426
+  _globals['_COMPLETEITEMREQUEST']._serialized_end=1683
+  _globals['_COMPLETEITEMRESPONSE']._serialized_start=1685
+  _globals['_COMPLETEITEMRESPONSE']._serialized_end=1725
+  _globals['_RELEASEITEMSREQUEST']._serialized_start=1727
+  _globals['_RELEASEITEMSREQUEST']._serialized_end=1835
+  _globals['_RELEASEITEMSRESPONSE']._serialized_start=1837
+  _globals['_RELEASEITEMSRESPONSE']._serialized_end=1859
+  _globals['_WORKERSERVICE']._serialized_start=1862
+  _globals['_WORKERSERVICE']._serialized_end=2432
 # @@protoc_insertion_point(module_scope)

@@ -315,7 +315,8 @@ class LibraryServiceServicer:
         End: the last line is `{"ingest_complete": …}` or `{"ingest_failed": …}`; the latter is followed by the same
         status.
 
-        Limits: 1 MiB per line; otherwise as `IngestDocuments`.
+        Limits: 1 MiB per line; otherwise as `IngestDocuments`. A body without a byte is no message, and names no library:
+        REQUEST_INVALID, field `content`. One of empty lines is an ingest of no documents.
 
         Sample:
         1. `{"result": {"line": "1", "document_id": "a", "state": "INGEST_STATE_CREATED", "revision": "1", "version": "1"}}`
@@ -456,7 +457,8 @@ class LibraryServiceServicer:
         """Tells the results of a live query, again and again, whenever they change.
 
         Order and guarantees: a watch stream. Each event is the whole list of hits, and which of them are new: whoever has
-        the last event has everything. Changes that come close together are told once. `sequence` counts 1, 2, 3, …
+        the last event has everything. Changes that come close together are told once. Hits have no texts, whatever
+        `include_text` asks: `GetDocument` gives them. `sequence` counts 1, 2, 3, …
 
         Start and resume: LATEST, the default, begins with the newest list; a cursor, after it. Lists live in memory only,
         the last few of a query: after a restart of the server the query is unknown, QUERY_NOT_FOUND; open it again.
@@ -525,7 +527,9 @@ class LibraryServiceServicer:
 
     def DeleteSubject(self, request, context):
         """Deletes all templates of a subject. When it answers, no template is left in the server's database files. Errors:
-        LIBRARY_NOT_FOUND, SUBJECT_NOT_FOUND.
+        LIBRARY_NOT_FOUND; SUBJECT_NOT_FOUND, also after a call that failed in between, then once nothing is left in the
+        files either; STORAGE_FAILED with a retry delay where a reader holds up the erasure: nothing is found any more, but
+        bytes may be left in a file. The call is then to be repeated.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -115,7 +115,8 @@ class LibraryServiceStub:
     End: the last line is `{"ingest_complete": …}` or `{"ingest_failed": …}`; the latter is followed by the same
     status.
 
-    Limits: 1 MiB per line; otherwise as `IngestDocuments`.
+    Limits: 1 MiB per line; otherwise as `IngestDocuments`. A body without a byte is no message, and names no library:
+    REQUEST_INVALID, field `content`. One of empty lines is an ingest of no documents.
 
     Sample:
     1. `{"result": {"line": "1", "document_id": "a", "state": "INGEST_STATE_CREATED", "revision": "1", "version": "1"}}`
@@ -223,7 +224,8 @@ class LibraryServiceStub:
     """Tells the results of a live query, again and again, whenever they change.
 
     Order and guarantees: a watch stream. Each event is the whole list of hits, and which of them are new: whoever has
-    the last event has everything. Changes that come close together are told once. `sequence` counts 1, 2, 3, …
+    the last event has everything. Changes that come close together are told once. Hits have no texts, whatever
+    `include_text` asks: `GetDocument` gives them. `sequence` counts 1, 2, 3, …
 
     Start and resume: LATEST, the default, begins with the newest list; a cursor, after it. Lists live in memory only,
     the last few of a query: after a restart of the server the query is unknown, QUERY_NOT_FOUND; open it again.
@@ -272,7 +274,9 @@ class LibraryServiceStub:
     """
     DeleteSubject: _grpc.UnaryUnaryMultiCallable[_library_service_pb2.DeleteSubjectRequest, _library_service_pb2.DeleteSubjectResponse]
     """Deletes all templates of a subject. When it answers, no template is left in the server's database files. Errors:
-    LIBRARY_NOT_FOUND, SUBJECT_NOT_FOUND.
+    LIBRARY_NOT_FOUND; SUBJECT_NOT_FOUND, also after a call that failed in between, then once nothing is left in the
+    files either; STORAGE_FAILED with a retry delay where a reader holds up the erasure: nothing is found any more, but
+    bytes may be left in a file. The call is then to be repeated.
     """
     GetStatistics: _grpc.UnaryUnaryMultiCallable[_library_service_pb2.GetStatisticsRequest, _library_service_pb2.GetStatisticsResponse]
     """Gives the numbers of the service as they are now."""
@@ -363,7 +367,8 @@ class LibraryServiceAsyncStub(LibraryServiceStub):
     End: the last line is `{"ingest_complete": …}` or `{"ingest_failed": …}`; the latter is followed by the same
     status.
 
-    Limits: 1 MiB per line; otherwise as `IngestDocuments`.
+    Limits: 1 MiB per line; otherwise as `IngestDocuments`. A body without a byte is no message, and names no library:
+    REQUEST_INVALID, field `content`. One of empty lines is an ingest of no documents.
 
     Sample:
     1. `{"result": {"line": "1", "document_id": "a", "state": "INGEST_STATE_CREATED", "revision": "1", "version": "1"}}`
@@ -471,7 +476,8 @@ class LibraryServiceAsyncStub(LibraryServiceStub):
     """Tells the results of a live query, again and again, whenever they change.
 
     Order and guarantees: a watch stream. Each event is the whole list of hits, and which of them are new: whoever has
-    the last event has everything. Changes that come close together are told once. `sequence` counts 1, 2, 3, …
+    the last event has everything. Changes that come close together are told once. Hits have no texts, whatever
+    `include_text` asks: `GetDocument` gives them. `sequence` counts 1, 2, 3, …
 
     Start and resume: LATEST, the default, begins with the newest list; a cursor, after it. Lists live in memory only,
     the last few of a query: after a restart of the server the query is unknown, QUERY_NOT_FOUND; open it again.
@@ -520,7 +526,9 @@ class LibraryServiceAsyncStub(LibraryServiceStub):
     """
     DeleteSubject: _aio.UnaryUnaryMultiCallable[_library_service_pb2.DeleteSubjectRequest, _library_service_pb2.DeleteSubjectResponse]  # type: ignore[assignment]
     """Deletes all templates of a subject. When it answers, no template is left in the server's database files. Errors:
-    LIBRARY_NOT_FOUND, SUBJECT_NOT_FOUND.
+    LIBRARY_NOT_FOUND; SUBJECT_NOT_FOUND, also after a call that failed in between, then once nothing is left in the
+    files either; STORAGE_FAILED with a retry delay where a reader holds up the erasure: nothing is found any more, but
+    bytes may be left in a file. The call is then to be repeated.
     """
     GetStatistics: _aio.UnaryUnaryMultiCallable[_library_service_pb2.GetStatisticsRequest, _library_service_pb2.GetStatisticsResponse]  # type: ignore[assignment]
     """Gives the numbers of the service as they are now."""
@@ -686,7 +694,8 @@ class LibraryServiceServicer(metaclass=_abc_1.ABCMeta):
         End: the last line is `{"ingest_complete": …}` or `{"ingest_failed": …}`; the latter is followed by the same
         status.
 
-        Limits: 1 MiB per line; otherwise as `IngestDocuments`.
+        Limits: 1 MiB per line; otherwise as `IngestDocuments`. A body without a byte is no message, and names no library:
+        REQUEST_INVALID, field `content`. One of empty lines is an ingest of no documents.
 
         Sample:
         1. `{"result": {"line": "1", "document_id": "a", "state": "INGEST_STATE_CREATED", "revision": "1", "version": "1"}}`
@@ -842,7 +851,8 @@ class LibraryServiceServicer(metaclass=_abc_1.ABCMeta):
         """Tells the results of a live query, again and again, whenever they change.
 
         Order and guarantees: a watch stream. Each event is the whole list of hits, and which of them are new: whoever has
-        the last event has everything. Changes that come close together are told once. `sequence` counts 1, 2, 3, …
+        the last event has everything. Changes that come close together are told once. Hits have no texts, whatever
+        `include_text` asks: `GetDocument` gives them. `sequence` counts 1, 2, 3, …
 
         Start and resume: LATEST, the default, begins with the newest list; a cursor, after it. Lists live in memory only,
         the last few of a query: after a restart of the server the query is unknown, QUERY_NOT_FOUND; open it again.
@@ -921,7 +931,9 @@ class LibraryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_library_service_pb2.DeleteSubjectResponse, _abc.Awaitable[_library_service_pb2.DeleteSubjectResponse]]:
         """Deletes all templates of a subject. When it answers, no template is left in the server's database files. Errors:
-        LIBRARY_NOT_FOUND, SUBJECT_NOT_FOUND.
+        LIBRARY_NOT_FOUND; SUBJECT_NOT_FOUND, also after a call that failed in between, then once nothing is left in the
+        files either; STORAGE_FAILED with a retry delay where a reader holds up the erasure: nothing is found any more, but
+        bytes may be left in a file. The call is then to be repeated.
         """
 
     @_abc_1.abstractmethod

@@ -112,8 +112,9 @@ class PersonAppeared(_message.Message):
 
     @_builtins.property
     def snapshot(self) -> _image_pb2.ImageRef:
-        """The face and what is around it, JPEG. Unset: snapshots are off, or it could not be kept. No RPC gives it out: the file
-        lies in the data folder of the monitor, `monitor_images/blb_<UUID>`, with the UUID of the id, until it expires.
+        """The face and what is around it, JPEG. Unset: snapshots are off, or it could not be kept. `CaptureService.GetImage`
+        gives it out where the capture service has the data folder of the monitor; the file is `monitor_images/blb_<UUID>`
+        there, with the UUID of the id, until it expires.
         """
 
     def __init__(

@@ -12,13 +12,15 @@ import type { Status } from "../../../google/rpc/status_pb";
 import { file_google_rpc_status } from "../../../google/rpc/status_pb";
 import type { Document } from "../../extraction/v1/document_pb";
 import { file_vidence_extraction_v1_document } from "../../extraction/v1/document_pb";
+import type { Filing } from "../../library/v1/filing_pb";
+import { file_vidence_library_v1_filing } from "../../library/v1/filing_pb";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file vidence/batch/v1/batch.proto.
  */
 export const file_vidence_batch_v1_batch: GenFile = /*@__PURE__*/
-  fileDesc("Chx2aWRlbmNlL2JhdGNoL3YxL2JhdGNoLnByb3RvEhB2aWRlbmNlLmJhdGNoLnYxIlkKCkJhdGNoSW1hZ2USDwoHY29udGVudBgBIAEoDBIRCglmaWxlX25hbWUYAiABKAkSFQoNZG9jdW1lbnRfdHlwZRgDIAEoCRIQCghwZGZfcGFnZRgEIAEoBSLtAgoFQmF0Y2gSEAoIYmF0Y2hfaWQYASABKAkSKwoFc3RhdGUYAiABKA4yHC52aWRlbmNlLmJhdGNoLnYxLkJhdGNoU3RhdGUSCwoDcnVuGAMgASgFEi0KBmNvdW50cxgEIAEoCzIdLnZpZGVuY2UuYmF0Y2gudjEuQmF0Y2hDb3VudHMSEgoKc2l6ZV9ieXRlcxgFIAEoAxIVCg1kb2N1bWVudF90eXBlGAYgASgJEi8KC2NyZWF0ZV90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydF90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZXhwaXJlX3RpbWUYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wInMKC0JhdGNoQ291bnRzEg0KBXRvdGFsGAEgASgFEg4KBnF1ZXVlZBgCIAEoBRIPCgdydW5uaW5nGAMgASgFEhEKCXN1Y2NlZWRlZBgEIAEoBRIOCgZmYWlsZWQYBSABKAUSEQoJY2FuY2VsbGVkGAYgASgFIsUCCglCYXRjaEl0ZW0SDQoFaW5kZXgYASABKAUSEQoJZmlsZV9uYW1lGAIgASgJEioKBXN0YXRlGAMgASgOMhsudmlkZW5jZS5iYXRjaC52MS5JdGVtU3RhdGUSDgoGc2hhMjU2GAQgASgJEhIKCnNpemVfYnl0ZXMYBSABKAMSFQoNYXR0ZW1wdF9jb3VudBgGIAEoBRIxCghkb2N1bWVudBgHIAEoCzIfLnZpZGVuY2UuZXh0cmFjdGlvbi52MS5Eb2N1bWVudBIhCgVlcnJvchgIIAEoCzISLmdvb2dsZS5ycGMuU3RhdHVzEisKCGR1cmF0aW9uGAkgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiwKCGVuZF90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIpCgpCYXRjaFN0YXJ0Eg0KBXRvdGFsGAEgASgFEgwKBGRvbmUYAiABKAUijwEKDUJhdGNoUHJvZ3Jlc3MSDwoHY3VycmVudBgBIAEoBRINCgV0b3RhbBgCIAEoBRINCgVpbmRleBgDIAEoBRIRCglmaWxlX25hbWUYBCABKAkSKwoFc3RhZ2UYBSABKA4yHC52aWRlbmNlLmJhdGNoLnYxLkJhdGNoU3RhZ2USDwoHYXR0ZW1wdBgGIAEoBSKgAQoLQmF0Y2hSZXN1bHQSDQoFaW5kZXgYASABKAUSEQoJZmlsZV9uYW1lGAIgASgJEjEKCGRvY3VtZW50GAMgASgLMh8udmlkZW5jZS5leHRyYWN0aW9uLnYxLkRvY3VtZW50Eg8KB2F0dGVtcHQYBCABKAUSKwoIZHVyYXRpb24YBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24ieAoKQmF0Y2hFcnJvchINCgVpbmRleBgBIAEoBRIRCglmaWxlX25hbWUYAiABKAkSDgoGcmVhc29uGAMgASgJEiEKBWVycm9yGAQgASgLMhIuZ29vZ2xlLnJwYy5TdGF0dXMSFQoNYXR0ZW1wdF9jb3VudBgFIAEoBSKiAQoNQmF0Y2hDb21wbGV0ZRIrCgVzdGF0ZRgBIAEoDjIcLnZpZGVuY2UuYmF0Y2gudjEuQmF0Y2hTdGF0ZRI1CgpzdGF0aXN0aWNzGAIgASgLMiEudmlkZW5jZS5iYXRjaC52MS5CYXRjaFN0YXRpc3RpY3MSLQoGdGltaW5nGAMgASgLMh0udmlkZW5jZS5iYXRjaC52MS5CYXRjaFRpbWluZyJ7Cg9CYXRjaFN0YXRpc3RpY3MSDQoFdG90YWwYASABKAUSEQoJc3VjY2VlZGVkGAIgASgFEg4KBmZhaWxlZBgDIAEoBRIRCgljYW5jZWxsZWQYBCABKAUSDwoHcmV0cmllZBgFIAEoBRISCgpzaXplX2J5dGVzGAYgASgDIqwBCgtCYXRjaFRpbWluZxIxCg50b3RhbF9kdXJhdGlvbhgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI4ChVmaXJzdF9yZXN1bHRfZHVyYXRpb24YAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMAoNd29ya19kdXJhdGlvbhgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbirXAQoKQmF0Y2hTdGF0ZRIbChdCQVRDSF9TVEFURV9VTlNQRUNJRklFRBAAEhQKEEJBVENIX1NUQVRFX09QRU4QARIWChJCQVRDSF9TVEFURV9RVUVVRUQQAhIXChNCQVRDSF9TVEFURV9SVU5OSU5HEAMSGQoVQkFUQ0hfU1RBVEVfU1VDQ0VFREVEEAQSFwoTQkFUQ0hfU1RBVEVfUEFSVElBTBAFEhYKEkJBVENIX1NUQVRFX0ZBSUxFRBAGEhkKFUJBVENIX1NUQVRFX0NBTkNFTExFRBAHKqEBCglJdGVtU3RhdGUSGgoWSVRFTV9TVEFURV9VTlNQRUNJRklFRBAAEhUKEUlURU1fU1RBVEVfUVVFVUVEEAESFgoSSVRFTV9TVEFURV9SVU5OSU5HEAISGAoUSVRFTV9TVEFURV9TVUNDRUVERUQQAxIVChFJVEVNX1NUQVRFX0ZBSUxFRBAEEhgKFElURU1fU1RBVEVfQ0FOQ0VMTEVEEAUqbwoKQmF0Y2hTdGFnZRIbChdCQVRDSF9TVEFHRV9VTlNQRUNJRklFRBAAEhcKE0JBVENIX1NUQUdFX1JFQURJTkcQARIUChBCQVRDSF9TVEFHRV9ET05FEAISFQoRQkFUQ0hfU1RBR0VfUkVUUlkQA2IGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_google_rpc_status, file_vidence_extraction_v1_document]);
+  fileDesc("Chx2aWRlbmNlL2JhdGNoL3YxL2JhdGNoLnByb3RvEhB2aWRlbmNlLmJhdGNoLnYxIlkKCkJhdGNoSW1hZ2USDwoHY29udGVudBgBIAEoDBIRCglmaWxlX25hbWUYAiABKAkSFQoNZG9jdW1lbnRfdHlwZRgDIAEoCRIQCghwZGZfcGFnZRgEIAEoBSKBAwoFQmF0Y2gSEAoIYmF0Y2hfaWQYASABKAkSKwoFc3RhdGUYAiABKA4yHC52aWRlbmNlLmJhdGNoLnYxLkJhdGNoU3RhdGUSCwoDcnVuGAMgASgFEi0KBmNvdW50cxgEIAEoCzIdLnZpZGVuY2UuYmF0Y2gudjEuQmF0Y2hDb3VudHMSEgoKc2l6ZV9ieXRlcxgFIAEoAxIVCg1kb2N1bWVudF90eXBlGAYgASgJEi8KC2NyZWF0ZV90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydF90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZXhwaXJlX3RpbWUYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmxpYnJhcnlfaWQYCyABKAkiowEKC0JhdGNoQ291bnRzEg0KBXRvdGFsGAEgASgFEg4KBnF1ZXVlZBgCIAEoBRIPCgdydW5uaW5nGAMgASgFEhEKCXN1Y2NlZWRlZBgEIAEoBRIOCgZmYWlsZWQYBSABKAUSEQoJY2FuY2VsbGVkGAYgASgFEg4KBmZpbGluZxgHIAEoBRINCgVmaWxlZBgIIAEoBRIPCgd1bmZpbGVkGAkgASgFIqgDCglCYXRjaEl0ZW0SDQoFaW5kZXgYASABKAUSEQoJZmlsZV9uYW1lGAIgASgJEioKBXN0YXRlGAMgASgOMhsudmlkZW5jZS5iYXRjaC52MS5JdGVtU3RhdGUSDgoGc2hhMjU2GAQgASgJEhIKCnNpemVfYnl0ZXMYBSABKAMSFQoNYXR0ZW1wdF9jb3VudBgGIAEoBRIxCghkb2N1bWVudBgHIAEoCzIfLnZpZGVuY2UuZXh0cmFjdGlvbi52MS5Eb2N1bWVudBIhCgVlcnJvchgIIAEoCzISLmdvb2dsZS5ycGMuU3RhdHVzEisKCGR1cmF0aW9uGAkgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiwKCGVuZF90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIqCgZmaWxpbmcYCyABKAsyGi52aWRlbmNlLmxpYnJhcnkudjEuRmlsaW5nEjUKEWltYWdlX2V4cGlyZV90aW1lGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIpCgpCYXRjaFN0YXJ0Eg0KBXRvdGFsGAEgASgFEgwKBGRvbmUYAiABKAUijwEKDUJhdGNoUHJvZ3Jlc3MSDwoHY3VycmVudBgBIAEoBRINCgV0b3RhbBgCIAEoBRINCgVpbmRleBgDIAEoBRIRCglmaWxlX25hbWUYBCABKAkSKwoFc3RhZ2UYBSABKA4yHC52aWRlbmNlLmJhdGNoLnYxLkJhdGNoU3RhZ2USDwoHYXR0ZW1wdBgGIAEoBSKgAQoLQmF0Y2hSZXN1bHQSDQoFaW5kZXgYASABKAUSEQoJZmlsZV9uYW1lGAIgASgJEjEKCGRvY3VtZW50GAMgASgLMh8udmlkZW5jZS5leHRyYWN0aW9uLnYxLkRvY3VtZW50Eg8KB2F0dGVtcHQYBCABKAUSKwoIZHVyYXRpb24YBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24ieAoKQmF0Y2hFcnJvchINCgVpbmRleBgBIAEoBRIRCglmaWxlX25hbWUYAiABKAkSDgoGcmVhc29uGAMgASgJEiEKBWVycm9yGAQgASgLMhIuZ29vZ2xlLnJwYy5TdGF0dXMSFQoNYXR0ZW1wdF9jb3VudBgFIAEoBSJbCgtCYXRjaEZpbGluZxINCgVpbmRleBgBIAEoBRIRCglmaWxlX25hbWUYAiABKAkSKgoGZmlsaW5nGAMgASgLMhoudmlkZW5jZS5saWJyYXJ5LnYxLkZpbGluZyKiAQoNQmF0Y2hDb21wbGV0ZRIrCgVzdGF0ZRgBIAEoDjIcLnZpZGVuY2UuYmF0Y2gudjEuQmF0Y2hTdGF0ZRI1CgpzdGF0aXN0aWNzGAIgASgLMiEudmlkZW5jZS5iYXRjaC52MS5CYXRjaFN0YXRpc3RpY3MSLQoGdGltaW5nGAMgASgLMh0udmlkZW5jZS5iYXRjaC52MS5CYXRjaFRpbWluZyKbAQoPQmF0Y2hTdGF0aXN0aWNzEg0KBXRvdGFsGAEgASgFEhEKCXN1Y2NlZWRlZBgCIAEoBRIOCgZmYWlsZWQYAyABKAUSEQoJY2FuY2VsbGVkGAQgASgFEg8KB3JldHJpZWQYBSABKAUSEgoKc2l6ZV9ieXRlcxgGIAEoAxINCgVmaWxlZBgHIAEoBRIPCgd1bmZpbGVkGAggASgFIqwBCgtCYXRjaFRpbWluZxIxCg50b3RhbF9kdXJhdGlvbhgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI4ChVmaXJzdF9yZXN1bHRfZHVyYXRpb24YAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMAoNd29ya19kdXJhdGlvbhgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbirXAQoKQmF0Y2hTdGF0ZRIbChdCQVRDSF9TVEFURV9VTlNQRUNJRklFRBAAEhQKEEJBVENIX1NUQVRFX09QRU4QARIWChJCQVRDSF9TVEFURV9RVUVVRUQQAhIXChNCQVRDSF9TVEFURV9SVU5OSU5HEAMSGQoVQkFUQ0hfU1RBVEVfU1VDQ0VFREVEEAQSFwoTQkFUQ0hfU1RBVEVfUEFSVElBTBAFEhYKEkJBVENIX1NUQVRFX0ZBSUxFRBAGEhkKFUJBVENIX1NUQVRFX0NBTkNFTExFRBAHKqEBCglJdGVtU3RhdGUSGgoWSVRFTV9TVEFURV9VTlNQRUNJRklFRBAAEhUKEUlURU1fU1RBVEVfUVVFVUVEEAESFgoSSVRFTV9TVEFURV9SVU5OSU5HEAISGAoUSVRFTV9TVEFURV9TVUNDRUVERUQQAxIVChFJVEVNX1NUQVRFX0ZBSUxFRBAEEhgKFElURU1fU1RBVEVfQ0FOQ0VMTEVEEAUqbwoKQmF0Y2hTdGFnZRIbChdCQVRDSF9TVEFHRV9VTlNQRUNJRklFRBAAEhcKE0JBVENIX1NUQUdFX1JFQURJTkcQARIUChBCQVRDSF9TVEFHRV9ET05FEAISFQoRQkFUQ0hfU1RBR0VfUkVUUlkQA2IGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_google_rpc_status, file_vidence_extraction_v1_document, file_vidence_library_v1_filing]);
 
 /**
  * An image to be read as a part of a batch.
@@ -140,6 +142,13 @@ export type Batch = Message<"vidence.batch.v1.Batch"> & {
    * @generated from field: google.protobuf.Timestamp expire_time = 10;
    */
   expireTime?: Timestamp | undefined;
+
+  /**
+   * The library that what is read goes into. Empty: none.
+   *
+   * @generated from field: string library_id = 11;
+   */
+  libraryId: string;
 };
 
 /**
@@ -150,7 +159,7 @@ export const BatchSchema: GenMessage<Batch> = /*@__PURE__*/
   messageDesc(file_vidence_batch_v1_batch, 1);
 
 /**
- * The items of a batch by state. `total` is the sum of the others.
+ * The items of a batch by state. `total` is the sum of queued, running, succeeded, failed and cancelled.
  *
  * @generated from message vidence.batch.v1.BatchCounts
  */
@@ -196,6 +205,27 @@ export type BatchCounts = Message<"vidence.batch.v1.BatchCounts"> & {
    * @generated from field: int32 cancelled = 6;
    */
   cancelled: number;
+
+  /**
+   * Of those that were read: on their way into the library.
+   *
+   * @generated from field: int32 filing = 7;
+   */
+  filing: number;
+
+  /**
+   * Of those that were read: in the library.
+   *
+   * @generated from field: int32 filed = 8;
+   */
+  filed: number;
+
+  /**
+   * Of those that were read: not taken by the library.
+   *
+   * @generated from field: int32 unfiled = 9;
+   */
+  unfiled: number;
 };
 
 /**
@@ -280,6 +310,20 @@ export type BatchItem = Message<"vidence.batch.v1.BatchItem"> & {
    * @generated from field: google.protobuf.Timestamp end_time = 10;
    */
   endTime?: Timestamp | undefined;
+
+  /**
+   * What became of its result in the library. Unset where there is no result, or none was to go into a library.
+   *
+   * @generated from field: vidence.library.v1.Filing filing = 11;
+   */
+  filing?: Filing | undefined;
+
+  /**
+   * Until when `GetBatchItemImage` gives its image, at most. Unset: the image is kept no more, or for as long as its batch.
+   *
+   * @generated from field: google.protobuf.Timestamp image_expire_time = 12;
+   */
+  imageExpireTime?: Timestamp | undefined;
 };
 
 /**
@@ -472,6 +516,41 @@ export const BatchErrorSchema: GenMessage<BatchError> = /*@__PURE__*/
   messageDesc(file_vidence_batch_v1_batch, 7);
 
 /**
+ * What was read of an item is in the library, or was not taken by it.
+ *
+ * @generated from message vidence.batch.v1.BatchFiling
+ */
+export type BatchFiling = Message<"vidence.batch.v1.BatchFiling"> & {
+  /**
+   * Its place in the batch.
+   *
+   * @generated from field: int32 index = 1;
+   */
+  index: number;
+
+  /**
+   * Name of its file. Empty where none was given.
+   *
+   * @generated from field: string file_name = 2;
+   */
+  fileName: string;
+
+  /**
+   * The document, and why not where it is not.
+   *
+   * @generated from field: vidence.library.v1.Filing filing = 3;
+   */
+  filing?: Filing | undefined;
+};
+
+/**
+ * Describes the message vidence.batch.v1.BatchFiling.
+ * Use `create(BatchFilingSchema)` to create a new message.
+ */
+export const BatchFilingSchema: GenMessage<BatchFiling> = /*@__PURE__*/
+  messageDesc(file_vidence_batch_v1_batch, 8);
+
+/**
  * Terminal: the batch ended.
  *
  * @generated from message vidence.batch.v1.BatchComplete
@@ -504,7 +583,7 @@ export type BatchComplete = Message<"vidence.batch.v1.BatchComplete"> & {
  * Use `create(BatchCompleteSchema)` to create a new message.
  */
 export const BatchCompleteSchema: GenMessage<BatchComplete> = /*@__PURE__*/
-  messageDesc(file_vidence_batch_v1_batch, 8);
+  messageDesc(file_vidence_batch_v1_batch, 9);
 
 /**
  * What became of the items of a batch. `total` is the sum of succeeded, failed and cancelled.
@@ -553,6 +632,20 @@ export type BatchStatistics = Message<"vidence.batch.v1.BatchStatistics"> & {
    * @generated from field: int64 size_bytes = 6;
    */
   sizeBytes: bigint;
+
+  /**
+   * Items whose result is in the library, in earlier runs too.
+   *
+   * @generated from field: int32 filed = 7;
+   */
+  filed: number;
+
+  /**
+   * Items whose result was to go into the library and is not there.
+   *
+   * @generated from field: int32 unfiled = 8;
+   */
+  unfiled: number;
 };
 
 /**
@@ -560,7 +653,7 @@ export type BatchStatistics = Message<"vidence.batch.v1.BatchStatistics"> & {
  * Use `create(BatchStatisticsSchema)` to create a new message.
  */
 export const BatchStatisticsSchema: GenMessage<BatchStatistics> = /*@__PURE__*/
-  messageDesc(file_vidence_batch_v1_batch, 9);
+  messageDesc(file_vidence_batch_v1_batch, 10);
 
 /**
  * Where the time of a run went.
@@ -595,7 +688,7 @@ export type BatchTiming = Message<"vidence.batch.v1.BatchTiming"> & {
  * Use `create(BatchTimingSchema)` to create a new message.
  */
 export const BatchTimingSchema: GenMessage<BatchTiming> = /*@__PURE__*/
-  messageDesc(file_vidence_batch_v1_batch, 10);
+  messageDesc(file_vidence_batch_v1_batch, 11);
 
 /**
  * How far a batch is.

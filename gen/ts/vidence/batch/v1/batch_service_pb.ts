@@ -10,10 +10,13 @@ import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Status } from "../../../google/rpc/status_pb";
 import { file_google_rpc_status } from "../../../google/rpc/status_pb";
-import type { Batch, BatchComplete, BatchError, BatchImage, BatchItem, BatchProgress, BatchResult, BatchStart, BatchState, BatchStatistics, BatchTiming, ItemState } from "./batch_pb";
+import { file_vidence_access_v1_options } from "../../access/v1/options_pb";
+import type { Batch, BatchComplete, BatchError, BatchFiling, BatchImage, BatchItem, BatchProgress, BatchResult, BatchStart, BatchState, BatchStatistics, BatchTiming, ItemState } from "./batch_pb";
 import { file_vidence_batch_v1_batch } from "./batch_pb";
 import type { Document } from "../../extraction/v1/document_pb";
 import { file_vidence_extraction_v1_document } from "../../extraction/v1/document_pb";
+import type { Filing } from "../../library/v1/filing_pb";
+import { file_vidence_library_v1_filing } from "../../library/v1/filing_pb";
 import type { Connected, Heartbeat, OnExpired, OnOverflow, StartPosition, StreamControl } from "../../stream/v1/stream_control_pb";
 import { file_vidence_stream_v1_stream_control } from "../../stream/v1/stream_control_pb";
 import type { Message } from "@bufbuild/protobuf";
@@ -22,7 +25,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file vidence/batch/v1/batch_service.proto.
  */
 export const file_vidence_batch_v1_batch_service: GenFile = /*@__PURE__*/
-  fileDesc("CiR2aWRlbmNlL2JhdGNoL3YxL2JhdGNoX3NlcnZpY2UucHJvdG8SEHZpZGVuY2UuYmF0Y2gudjEijwEKE1Byb2Nlc3NCYXRjaFJlcXVlc3QSLAoGaW1hZ2VzGAEgAygLMhwudmlkZW5jZS5iYXRjaC52MS5CYXRjaEltYWdlEhUKDWRvY3VtZW50X3R5cGUYAiABKAkSMwoQaGVhcnRiZWF0X3BlcmlvZBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiL+AwoUUHJvY2Vzc0JhdGNoUmVzcG9uc2USEAoIc2VxdWVuY2UYASABKAMSLQoJZW1pdF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIxCgljb25uZWN0ZWQYAyABKAsyHC52aWRlbmNlLnN0cmVhbS52MS5Db25uZWN0ZWRIABIxCgloZWFydGJlYXQYBCABKAsyHC52aWRlbmNlLnN0cmVhbS52MS5IZWFydGJlYXRIABIzCgtiYXRjaF9zdGFydBgFIAEoCzIcLnZpZGVuY2UuYmF0Y2gudjEuQmF0Y2hTdGFydEgAEjMKCHByb2dyZXNzGAYgASgLMh8udmlkZW5jZS5iYXRjaC52MS5CYXRjaFByb2dyZXNzSAASLwoGcmVzdWx0GAcgASgLMh0udmlkZW5jZS5iYXRjaC52MS5CYXRjaFJlc3VsdEgAEi0KBWVycm9yGAggASgLMhwudmlkZW5jZS5iYXRjaC52MS5CYXRjaEVycm9ySAASMwoIY29tcGxldGUYCSABKAsyHy52aWRlbmNlLmJhdGNoLnYxLkJhdGNoQ29tcGxldGVIABI1CgxiYXRjaF9mYWlsZWQYCiABKAsyHS52aWRlbmNlLmJhdGNoLnYxLkJhdGNoRmFpbGVkSABCCQoHcGF5bG9hZCIxCgtCYXRjaEZhaWxlZBIiCgZzdGF0dXMYASABKAsyEi5nb29nbGUucnBjLlN0YXR1cyJXChBSZWFkQmF0Y2hSZXF1ZXN0EiwKBmltYWdlcxgBIAMoCzIcLnZpZGVuY2UuYmF0Y2gudjEuQmF0Y2hJbWFnZRIVCg1kb2N1bWVudF90eXBlGAIgASgJIqsBChFSZWFkQmF0Y2hSZXNwb25zZRIwCghvdXRjb21lcxgBIAMoCzIeLnZpZGVuY2UuYmF0Y2gudjEuQmF0Y2hPdXRjb21lEjUKCnN0YXRpc3RpY3MYAiABKAsyIS52aWRlbmNlLmJhdGNoLnYxLkJhdGNoU3RhdGlzdGljcxItCgZ0aW1pbmcYAyABKAsyHS52aWRlbmNlLmJhdGNoLnYxLkJhdGNoVGltaW5nIpUBCgxCYXRjaE91dGNvbWUSDQoFaW5kZXgYASABKAUSEQoJZmlsZV9uYW1lGAIgASgJEjMKCGRvY3VtZW50GAMgASgLMh8udmlkZW5jZS5leHRyYWN0aW9uLnYxLkRvY3VtZW50SAASIwoFZXJyb3IYBCABKAsyEi5nb29nbGUucnBjLlN0YXR1c0gAQgkKB291dGNvbWUigQEKElVwbG9hZEJhdGNoUmVxdWVzdBIyCgdvcGVuaW5nGAEgASgLMh8udmlkZW5jZS5iYXRjaC52MS5VcGxvYWRPcGVuaW5nSAASLAoEaXRlbRgCIAEoCzIcLnZpZGVuY2UuYmF0Y2gudjEuVXBsb2FkSXRlbUgAQgkKB3BheWxvYWQiYAoNVXBsb2FkT3BlbmluZxIQCghiYXRjaF9pZBgBIAEoCRIXCg9pZGVtcG90ZW5jeV9rZXkYAiABKAkSFQoNZG9jdW1lbnRfdHlwZRgDIAEoCRINCgVzdGFydBgEIAEoCCJICgpVcGxvYWRJdGVtEg0KBWluZGV4GAEgASgFEisKBWltYWdlGAIgASgLMhwudmlkZW5jZS5iYXRjaC52MS5CYXRjaEltYWdlIj0KE1VwbG9hZEJhdGNoUmVzcG9uc2USJgoFYmF0Y2gYASABKAsyFy52aWRlbmNlLmJhdGNoLnYxLkJhdGNoIkQKEkNyZWF0ZUJhdGNoUmVxdWVzdBIXCg9pZGVtcG90ZW5jeV9rZXkYASABKAkSFQoNZG9jdW1lbnRfdHlwZRgCIAEoCSI9ChNDcmVhdGVCYXRjaFJlc3BvbnNlEiYKBWJhdGNoGAEgASgLMhcudmlkZW5jZS5iYXRjaC52MS5CYXRjaCJjChNBZGRCYXRjaEl0ZW1SZXF1ZXN0EhAKCGJhdGNoX2lkGAEgASgJEg0KBWluZGV4GAIgASgFEisKBWltYWdlGAMgASgLMhwudmlkZW5jZS5iYXRjaC52MS5CYXRjaEltYWdlIlMKFEFkZEJhdGNoSXRlbVJlc3BvbnNlEikKBGl0ZW0YASABKAsyGy52aWRlbmNlLmJhdGNoLnYxLkJhdGNoSXRlbRIQCghyZXBlYXRlZBgCIAEoCCIlChFTdGFydEJhdGNoUmVxdWVzdBIQCghiYXRjaF9pZBgBIAEoCSI8ChJTdGFydEJhdGNoUmVzcG9uc2USJgoFYmF0Y2gYASABKAsyFy52aWRlbmNlLmJhdGNoLnYxLkJhdGNoItYCChFXYXRjaEJhdGNoUmVxdWVzdBIWCgxhZnRlcl9jdXJzb3IYASABKAlIABIwCgpzaW5jZV90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEgAEjQKCHBvc2l0aW9uGAMgASgOMiAudmlkZW5jZS5zdHJlYW0udjEuU3RhcnRQb3NpdGlvbkgAEjAKCm9uX2V4cGlyZWQYBCABKA4yHC52aWRlbmNlLnN0cmVhbS52MS5PbkV4cGlyZWQSMgoLb25fb3ZlcmZsb3cYBSABKA4yHS52aWRlbmNlLnN0cmVhbS52MS5Pbk92ZXJmbG93EjMKEGhlYXJ0YmVhdF9wZXJpb2QYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEAoIYmF0Y2hfaWQYCiABKAkSCwoDcnVuGAsgASgFQgcKBXN0YXJ0Ip4BChJXYXRjaEJhdGNoUmVzcG9uc2USLAoGZXZlbnRzGAEgAygLMhwudmlkZW5jZS5iYXRjaC52MS5CYXRjaEV2ZW50EjEKB2NvbnRyb2wYAiABKAsyIC52aWRlbmNlLnN0cmVhbS52MS5TdHJlYW1Db250cm9sEg4KBmN1cnNvchgDIAEoCRIXCg9wcmV2aW91c19jdXJzb3IYBCABKAkihgMKCkJhdGNoRXZlbnQSDgoGY3Vyc29yGAEgASgJEhAKCHNlcXVlbmNlGAIgASgDEi0KCWVtaXRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIYmF0Y2hfaWQYBCABKAkSCwoDcnVuGAUgASgFEjMKC2JhdGNoX3N0YXJ0GAogASgLMhwudmlkZW5jZS5iYXRjaC52MS5CYXRjaFN0YXJ0SAASMwoIcHJvZ3Jlc3MYCyABKAsyHy52aWRlbmNlLmJhdGNoLnYxLkJhdGNoUHJvZ3Jlc3NIABIvCgZyZXN1bHQYDCABKAsyHS52aWRlbmNlLmJhdGNoLnYxLkJhdGNoUmVzdWx0SAASLQoFZXJyb3IYDSABKAsyHC52aWRlbmNlLmJhdGNoLnYxLkJhdGNoRXJyb3JIABIzCghjb21wbGV0ZRgOIAEoCzIfLnZpZGVuY2UuYmF0Y2gudjEuQmF0Y2hDb21wbGV0ZUgAQgkKB3BheWxvYWQiIwoPR2V0QmF0Y2hSZXF1ZXN0EhAKCGJhdGNoX2lkGAEgASgJIjoKEEdldEJhdGNoUmVzcG9uc2USJgoFYmF0Y2gYASABKAsyFy52aWRlbmNlLmJhdGNoLnYxLkJhdGNoImkKEkxpc3RCYXRjaGVzUmVxdWVzdBIsCgZzdGF0ZXMYASADKA4yHC52aWRlbmNlLmJhdGNoLnYxLkJhdGNoU3RhdGUSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkiWAoTTGlzdEJhdGNoZXNSZXNwb25zZRIoCgdiYXRjaGVzGAEgAygLMhcudmlkZW5jZS5iYXRjaC52MS5CYXRjaBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkifQoVTGlzdEJhdGNoSXRlbXNSZXF1ZXN0EhAKCGJhdGNoX2lkGAEgASgJEisKBnN0YXRlcxgCIAMoDjIbLnZpZGVuY2UuYmF0Y2gudjEuSXRlbVN0YXRlEhEKCXBhZ2Vfc2l6ZRgDIAEoBRISCgpwYWdlX3Rva2VuGAQgASgJIl0KFkxpc3RCYXRjaEl0ZW1zUmVzcG9uc2USKgoFaXRlbXMYASADKAsyGy52aWRlbmNlLmJhdGNoLnYxLkJhdGNoSXRlbRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiJgoSQ2FuY2VsQmF0Y2hSZXF1ZXN0EhAKCGJhdGNoX2lkGAEgASgJIj0KE0NhbmNlbEJhdGNoUmVzcG9uc2USJgoFYmF0Y2gYASABKAsyFy52aWRlbmNlLmJhdGNoLnYxLkJhdGNoIjYKEVJldHJ5SXRlbXNSZXF1ZXN0EhAKCGJhdGNoX2lkGAEgASgJEg8KB2luZGV4ZXMYAiADKAUiUAoSUmV0cnlJdGVtc1Jlc3BvbnNlEiYKBWJhdGNoGAEgASgLMhcudmlkZW5jZS5iYXRjaC52MS5CYXRjaBISCgppdGVtX2NvdW50GAIgASgFIiYKEkRlbGV0ZUJhdGNoUmVxdWVzdBIQCghiYXRjaF9pZBgBIAEoCSIVChNEZWxldGVCYXRjaFJlc3BvbnNlMrcJCgxCYXRjaFNlcnZpY2USXwoMUHJvY2Vzc0JhdGNoEiUudmlkZW5jZS5iYXRjaC52MS5Qcm9jZXNzQmF0Y2hSZXF1ZXN0GiYudmlkZW5jZS5iYXRjaC52MS5Qcm9jZXNzQmF0Y2hSZXNwb25zZTABElQKCVJlYWRCYXRjaBIiLnZpZGVuY2UuYmF0Y2gudjEuUmVhZEJhdGNoUmVxdWVzdBojLnZpZGVuY2UuYmF0Y2gudjEuUmVhZEJhdGNoUmVzcG9uc2USXAoLVXBsb2FkQmF0Y2gSJC52aWRlbmNlLmJhdGNoLnYxLlVwbG9hZEJhdGNoUmVxdWVzdBolLnZpZGVuY2UuYmF0Y2gudjEuVXBsb2FkQmF0Y2hSZXNwb25zZSgBEloKC0NyZWF0ZUJhdGNoEiQudmlkZW5jZS5iYXRjaC52MS5DcmVhdGVCYXRjaFJlcXVlc3QaJS52aWRlbmNlLmJhdGNoLnYxLkNyZWF0ZUJhdGNoUmVzcG9uc2USXQoMQWRkQmF0Y2hJdGVtEiUudmlkZW5jZS5iYXRjaC52MS5BZGRCYXRjaEl0ZW1SZXF1ZXN0GiYudmlkZW5jZS5iYXRjaC52MS5BZGRCYXRjaEl0ZW1SZXNwb25zZRJXCgpTdGFydEJhdGNoEiMudmlkZW5jZS5iYXRjaC52MS5TdGFydEJhdGNoUmVxdWVzdBokLnZpZGVuY2UuYmF0Y2gudjEuU3RhcnRCYXRjaFJlc3BvbnNlElkKCldhdGNoQmF0Y2gSIy52aWRlbmNlLmJhdGNoLnYxLldhdGNoQmF0Y2hSZXF1ZXN0GiQudmlkZW5jZS5iYXRjaC52MS5XYXRjaEJhdGNoUmVzcG9uc2UwARJRCghHZXRCYXRjaBIhLnZpZGVuY2UuYmF0Y2gudjEuR2V0QmF0Y2hSZXF1ZXN0GiIudmlkZW5jZS5iYXRjaC52MS5HZXRCYXRjaFJlc3BvbnNlEloKC0xpc3RCYXRjaGVzEiQudmlkZW5jZS5iYXRjaC52MS5MaXN0QmF0Y2hlc1JlcXVlc3QaJS52aWRlbmNlLmJhdGNoLnYxLkxpc3RCYXRjaGVzUmVzcG9uc2USYwoOTGlzdEJhdGNoSXRlbXMSJy52aWRlbmNlLmJhdGNoLnYxLkxpc3RCYXRjaEl0ZW1zUmVxdWVzdBooLnZpZGVuY2UuYmF0Y2gudjEuTGlzdEJhdGNoSXRlbXNSZXNwb25zZRJaCgtDYW5jZWxCYXRjaBIkLnZpZGVuY2UuYmF0Y2gudjEuQ2FuY2VsQmF0Y2hSZXF1ZXN0GiUudmlkZW5jZS5iYXRjaC52MS5DYW5jZWxCYXRjaFJlc3BvbnNlElcKClJldHJ5SXRlbXMSIy52aWRlbmNlLmJhdGNoLnYxLlJldHJ5SXRlbXNSZXF1ZXN0GiQudmlkZW5jZS5iYXRjaC52MS5SZXRyeUl0ZW1zUmVzcG9uc2USWgoLRGVsZXRlQmF0Y2gSJC52aWRlbmNlLmJhdGNoLnYxLkRlbGV0ZUJhdGNoUmVxdWVzdBolLnZpZGVuY2UuYmF0Y2gudjEuRGVsZXRlQmF0Y2hSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_google_rpc_status, file_vidence_batch_v1_batch, file_vidence_extraction_v1_document, file_vidence_stream_v1_stream_control]);
+  fileDesc("CiR2aWRlbmNlL2JhdGNoL3YxL2JhdGNoX3NlcnZpY2UucHJvdG8SEHZpZGVuY2UuYmF0Y2gudjEiowEKE1Byb2Nlc3NCYXRjaFJlcXVlc3QSLAoGaW1hZ2VzGAEgAygLMhwudmlkZW5jZS5iYXRjaC52MS5CYXRjaEltYWdlEhUKDWRvY3VtZW50X3R5cGUYAiABKAkSMwoQaGVhcnRiZWF0X3BlcmlvZBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhISCgpsaWJyYXJ5X2lkGAQgASgJIq8EChRQcm9jZXNzQmF0Y2hSZXNwb25zZRIQCghzZXF1ZW5jZRgBIAEoAxItCgllbWl0X3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjEKCWNvbm5lY3RlZBgDIAEoCzIcLnZpZGVuY2Uuc3RyZWFtLnYxLkNvbm5lY3RlZEgAEjEKCWhlYXJ0YmVhdBgEIAEoCzIcLnZpZGVuY2Uuc3RyZWFtLnYxLkhlYXJ0YmVhdEgAEjMKC2JhdGNoX3N0YXJ0GAUgASgLMhwudmlkZW5jZS5iYXRjaC52MS5CYXRjaFN0YXJ0SAASMwoIcHJvZ3Jlc3MYBiABKAsyHy52aWRlbmNlLmJhdGNoLnYxLkJhdGNoUHJvZ3Jlc3NIABIvCgZyZXN1bHQYByABKAsyHS52aWRlbmNlLmJhdGNoLnYxLkJhdGNoUmVzdWx0SAASLQoFZXJyb3IYCCABKAsyHC52aWRlbmNlLmJhdGNoLnYxLkJhdGNoRXJyb3JIABIzCghjb21wbGV0ZRgJIAEoCzIfLnZpZGVuY2UuYmF0Y2gudjEuQmF0Y2hDb21wbGV0ZUgAEjUKDGJhdGNoX2ZhaWxlZBgKIAEoCzIdLnZpZGVuY2UuYmF0Y2gudjEuQmF0Y2hGYWlsZWRIABIvCgZmaWxpbmcYCyABKAsyHS52aWRlbmNlLmJhdGNoLnYxLkJhdGNoRmlsaW5nSABCCQoHcGF5bG9hZCIxCgtCYXRjaEZhaWxlZBIiCgZzdGF0dXMYASABKAsyEi5nb29nbGUucnBjLlN0YXR1cyJrChBSZWFkQmF0Y2hSZXF1ZXN0EiwKBmltYWdlcxgBIAMoCzIcLnZpZGVuY2UuYmF0Y2gudjEuQmF0Y2hJbWFnZRIVCg1kb2N1bWVudF90eXBlGAIgASgJEhIKCmxpYnJhcnlfaWQYAyABKAkiqwEKEVJlYWRCYXRjaFJlc3BvbnNlEjAKCG91dGNvbWVzGAEgAygLMh4udmlkZW5jZS5iYXRjaC52MS5CYXRjaE91dGNvbWUSNQoKc3RhdGlzdGljcxgCIAEoCzIhLnZpZGVuY2UuYmF0Y2gudjEuQmF0Y2hTdGF0aXN0aWNzEi0KBnRpbWluZxgDIAEoCzIdLnZpZGVuY2UuYmF0Y2gudjEuQmF0Y2hUaW1pbmciwQEKDEJhdGNoT3V0Y29tZRINCgVpbmRleBgBIAEoBRIRCglmaWxlX25hbWUYAiABKAkSMwoIZG9jdW1lbnQYAyABKAsyHy52aWRlbmNlLmV4dHJhY3Rpb24udjEuRG9jdW1lbnRIABIjCgVlcnJvchgEIAEoCzISLmdvb2dsZS5ycGMuU3RhdHVzSAASKgoGZmlsaW5nGAUgASgLMhoudmlkZW5jZS5saWJyYXJ5LnYxLkZpbGluZ0IJCgdvdXRjb21lIoEBChJVcGxvYWRCYXRjaFJlcXVlc3QSMgoHb3BlbmluZxgBIAEoCzIfLnZpZGVuY2UuYmF0Y2gudjEuVXBsb2FkT3BlbmluZ0gAEiwKBGl0ZW0YAiABKAsyHC52aWRlbmNlLmJhdGNoLnYxLlVwbG9hZEl0ZW1IAEIJCgdwYXlsb2FkInQKDVVwbG9hZE9wZW5pbmcSEAoIYmF0Y2hfaWQYASABKAkSFwoPaWRlbXBvdGVuY3lfa2V5GAIgASgJEhUKDWRvY3VtZW50X3R5cGUYAyABKAkSDQoFc3RhcnQYBCABKAgSEgoKbGlicmFyeV9pZBgFIAEoCSJICgpVcGxvYWRJdGVtEg0KBWluZGV4GAEgASgFEisKBWltYWdlGAIgASgLMhwudmlkZW5jZS5iYXRjaC52MS5CYXRjaEltYWdlIj0KE1VwbG9hZEJhdGNoUmVzcG9uc2USJgoFYmF0Y2gYASABKAsyFy52aWRlbmNlLmJhdGNoLnYxLkJhdGNoIlgKEkNyZWF0ZUJhdGNoUmVxdWVzdBIXCg9pZGVtcG90ZW5jeV9rZXkYASABKAkSFQoNZG9jdW1lbnRfdHlwZRgCIAEoCRISCgpsaWJyYXJ5X2lkGAMgASgJIj0KE0NyZWF0ZUJhdGNoUmVzcG9uc2USJgoFYmF0Y2gYASABKAsyFy52aWRlbmNlLmJhdGNoLnYxLkJhdGNoImMKE0FkZEJhdGNoSXRlbVJlcXVlc3QSEAoIYmF0Y2hfaWQYASABKAkSDQoFaW5kZXgYAiABKAUSKwoFaW1hZ2UYAyABKAsyHC52aWRlbmNlLmJhdGNoLnYxLkJhdGNoSW1hZ2UiUwoUQWRkQmF0Y2hJdGVtUmVzcG9uc2USKQoEaXRlbRgBIAEoCzIbLnZpZGVuY2UuYmF0Y2gudjEuQmF0Y2hJdGVtEhAKCHJlcGVhdGVkGAIgASgIIiUKEVN0YXJ0QmF0Y2hSZXF1ZXN0EhAKCGJhdGNoX2lkGAEgASgJIjwKElN0YXJ0QmF0Y2hSZXNwb25zZRImCgViYXRjaBgBIAEoCzIXLnZpZGVuY2UuYmF0Y2gudjEuQmF0Y2gi1gIKEVdhdGNoQmF0Y2hSZXF1ZXN0EhYKDGFmdGVyX2N1cnNvchgBIAEoCUgAEjAKCnNpbmNlX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wSAASNAoIcG9zaXRpb24YAyABKA4yIC52aWRlbmNlLnN0cmVhbS52MS5TdGFydFBvc2l0aW9uSAASMAoKb25fZXhwaXJlZBgEIAEoDjIcLnZpZGVuY2Uuc3RyZWFtLnYxLk9uRXhwaXJlZBIyCgtvbl9vdmVyZmxvdxgFIAEoDjIdLnZpZGVuY2Uuc3RyZWFtLnYxLk9uT3ZlcmZsb3cSMwoQaGVhcnRiZWF0X3BlcmlvZBgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIQCghiYXRjaF9pZBgKIAEoCRILCgNydW4YCyABKAVCBwoFc3RhcnQingEKEldhdGNoQmF0Y2hSZXNwb25zZRIsCgZldmVudHMYASADKAsyHC52aWRlbmNlLmJhdGNoLnYxLkJhdGNoRXZlbnQSMQoHY29udHJvbBgCIAEoCzIgLnZpZGVuY2Uuc3RyZWFtLnYxLlN0cmVhbUNvbnRyb2wSDgoGY3Vyc29yGAMgASgJEhcKD3ByZXZpb3VzX2N1cnNvchgEIAEoCSK3AwoKQmF0Y2hFdmVudBIOCgZjdXJzb3IYASABKAkSEAoIc2VxdWVuY2UYAiABKAMSLQoJZW1pdF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghiYXRjaF9pZBgEIAEoCRILCgNydW4YBSABKAUSMwoLYmF0Y2hfc3RhcnQYCiABKAsyHC52aWRlbmNlLmJhdGNoLnYxLkJhdGNoU3RhcnRIABIzCghwcm9ncmVzcxgLIAEoCzIfLnZpZGVuY2UuYmF0Y2gudjEuQmF0Y2hQcm9ncmVzc0gAEi8KBnJlc3VsdBgMIAEoCzIdLnZpZGVuY2UuYmF0Y2gudjEuQmF0Y2hSZXN1bHRIABItCgVlcnJvchgNIAEoCzIcLnZpZGVuY2UuYmF0Y2gudjEuQmF0Y2hFcnJvckgAEjMKCGNvbXBsZXRlGA4gASgLMh8udmlkZW5jZS5iYXRjaC52MS5CYXRjaENvbXBsZXRlSAASLwoGZmlsaW5nGA8gASgLMh0udmlkZW5jZS5iYXRjaC52MS5CYXRjaEZpbGluZ0gAQgkKB3BheWxvYWQiIwoPR2V0QmF0Y2hSZXF1ZXN0EhAKCGJhdGNoX2lkGAEgASgJIjoKEEdldEJhdGNoUmVzcG9uc2USJgoFYmF0Y2gYASABKAsyFy52aWRlbmNlLmJhdGNoLnYxLkJhdGNoImkKEkxpc3RCYXRjaGVzUmVxdWVzdBIsCgZzdGF0ZXMYASADKA4yHC52aWRlbmNlLmJhdGNoLnYxLkJhdGNoU3RhdGUSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkiWAoTTGlzdEJhdGNoZXNSZXNwb25zZRIoCgdiYXRjaGVzGAEgAygLMhcudmlkZW5jZS5iYXRjaC52MS5CYXRjaBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkifQoVTGlzdEJhdGNoSXRlbXNSZXF1ZXN0EhAKCGJhdGNoX2lkGAEgASgJEisKBnN0YXRlcxgCIAMoDjIbLnZpZGVuY2UuYmF0Y2gudjEuSXRlbVN0YXRlEhEKCXBhZ2Vfc2l6ZRgDIAEoBRISCgpwYWdlX3Rva2VuGAQgASgJIl0KFkxpc3RCYXRjaEl0ZW1zUmVzcG9uc2USKgoFaXRlbXMYASADKAsyGy52aWRlbmNlLmJhdGNoLnYxLkJhdGNoSXRlbRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiJgoSQ2FuY2VsQmF0Y2hSZXF1ZXN0EhAKCGJhdGNoX2lkGAEgASgJIj0KE0NhbmNlbEJhdGNoUmVzcG9uc2USJgoFYmF0Y2gYASABKAsyFy52aWRlbmNlLmJhdGNoLnYxLkJhdGNoIjYKEVJldHJ5SXRlbXNSZXF1ZXN0EhAKCGJhdGNoX2lkGAEgASgJEg8KB2luZGV4ZXMYAiADKAUiUAoSUmV0cnlJdGVtc1Jlc3BvbnNlEiYKBWJhdGNoGAEgASgLMhcudmlkZW5jZS5iYXRjaC52MS5CYXRjaBISCgppdGVtX2NvdW50GAIgASgFIjsKGEdldEJhdGNoSXRlbUltYWdlUmVxdWVzdBIQCghiYXRjaF9pZBgBIAEoCRINCgVpbmRleBgCIAEoBSK5AwoZR2V0QmF0Y2hJdGVtSW1hZ2VSZXNwb25zZRIQCghzZXF1ZW5jZRgBIAEoAxItCgllbWl0X3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjEKCWNvbm5lY3RlZBgDIAEoCzIcLnZpZGVuY2Uuc3RyZWFtLnYxLkNvbm5lY3RlZEgAEjEKCWhlYXJ0YmVhdBgEIAEoCzIcLnZpZGVuY2Uuc3RyZWFtLnYxLkhlYXJ0YmVhdEgAEjcKC2ltYWdlX3N0YXJ0GAUgASgLMiAudmlkZW5jZS5iYXRjaC52MS5JdGVtSW1hZ2VTdGFydEgAEjcKC2ltYWdlX2NodW5rGAYgASgLMiAudmlkZW5jZS5iYXRjaC52MS5JdGVtSW1hZ2VDaHVua0gAEj0KDmltYWdlX2NvbXBsZXRlGAcgASgLMiMudmlkZW5jZS5iYXRjaC52MS5JdGVtSW1hZ2VDb21wbGV0ZUgAEjkKDGltYWdlX2ZhaWxlZBgIIAEoCzIhLnZpZGVuY2UuYmF0Y2gudjEuSXRlbUltYWdlRmFpbGVkSABCCQoHcGF5bG9hZCJqCg5JdGVtSW1hZ2VTdGFydBINCgVpbmRleBgBIAEoBRIRCglmaWxlX25hbWUYAiABKAkSDgoGc2hhMjU2GAMgASgJEhIKCm1lZGlhX3R5cGUYBCABKAkSEgoKc2l6ZV9ieXRlcxgFIAEoAyIuCg5JdGVtSW1hZ2VDaHVuaxIOCgZvZmZzZXQYASABKAMSDAoEZGF0YRgCIAEoDCITChFJdGVtSW1hZ2VDb21wbGV0ZSI1Cg9JdGVtSW1hZ2VGYWlsZWQSIgoGc3RhdHVzGAEgASgLMhIuZ29vZ2xlLnJwYy5TdGF0dXMiJgoSRGVsZXRlQmF0Y2hSZXF1ZXN0EhAKCGJhdGNoX2lkGAEgASgJIhUKE0RlbGV0ZUJhdGNoUmVzcG9uc2UypwoKDEJhdGNoU2VydmljZRJfCgxQcm9jZXNzQmF0Y2gSJS52aWRlbmNlLmJhdGNoLnYxLlByb2Nlc3NCYXRjaFJlcXVlc3QaJi52aWRlbmNlLmJhdGNoLnYxLlByb2Nlc3NCYXRjaFJlc3BvbnNlMAESVAoJUmVhZEJhdGNoEiIudmlkZW5jZS5iYXRjaC52MS5SZWFkQmF0Y2hSZXF1ZXN0GiMudmlkZW5jZS5iYXRjaC52MS5SZWFkQmF0Y2hSZXNwb25zZRJcCgtVcGxvYWRCYXRjaBIkLnZpZGVuY2UuYmF0Y2gudjEuVXBsb2FkQmF0Y2hSZXF1ZXN0GiUudmlkZW5jZS5iYXRjaC52MS5VcGxvYWRCYXRjaFJlc3BvbnNlKAESWgoLQ3JlYXRlQmF0Y2gSJC52aWRlbmNlLmJhdGNoLnYxLkNyZWF0ZUJhdGNoUmVxdWVzdBolLnZpZGVuY2UuYmF0Y2gudjEuQ3JlYXRlQmF0Y2hSZXNwb25zZRJdCgxBZGRCYXRjaEl0ZW0SJS52aWRlbmNlLmJhdGNoLnYxLkFkZEJhdGNoSXRlbVJlcXVlc3QaJi52aWRlbmNlLmJhdGNoLnYxLkFkZEJhdGNoSXRlbVJlc3BvbnNlElcKClN0YXJ0QmF0Y2gSIy52aWRlbmNlLmJhdGNoLnYxLlN0YXJ0QmF0Y2hSZXF1ZXN0GiQudmlkZW5jZS5iYXRjaC52MS5TdGFydEJhdGNoUmVzcG9uc2USWQoKV2F0Y2hCYXRjaBIjLnZpZGVuY2UuYmF0Y2gudjEuV2F0Y2hCYXRjaFJlcXVlc3QaJC52aWRlbmNlLmJhdGNoLnYxLldhdGNoQmF0Y2hSZXNwb25zZTABElEKCEdldEJhdGNoEiEudmlkZW5jZS5iYXRjaC52MS5HZXRCYXRjaFJlcXVlc3QaIi52aWRlbmNlLmJhdGNoLnYxLkdldEJhdGNoUmVzcG9uc2USWgoLTGlzdEJhdGNoZXMSJC52aWRlbmNlLmJhdGNoLnYxLkxpc3RCYXRjaGVzUmVxdWVzdBolLnZpZGVuY2UuYmF0Y2gudjEuTGlzdEJhdGNoZXNSZXNwb25zZRJjCg5MaXN0QmF0Y2hJdGVtcxInLnZpZGVuY2UuYmF0Y2gudjEuTGlzdEJhdGNoSXRlbXNSZXF1ZXN0GigudmlkZW5jZS5iYXRjaC52MS5MaXN0QmF0Y2hJdGVtc1Jlc3BvbnNlEloKC0NhbmNlbEJhdGNoEiQudmlkZW5jZS5iYXRjaC52MS5DYW5jZWxCYXRjaFJlcXVlc3QaJS52aWRlbmNlLmJhdGNoLnYxLkNhbmNlbEJhdGNoUmVzcG9uc2USVwoKUmV0cnlJdGVtcxIjLnZpZGVuY2UuYmF0Y2gudjEuUmV0cnlJdGVtc1JlcXVlc3QaJC52aWRlbmNlLmJhdGNoLnYxLlJldHJ5SXRlbXNSZXNwb25zZRJuChFHZXRCYXRjaEl0ZW1JbWFnZRIqLnZpZGVuY2UuYmF0Y2gudjEuR2V0QmF0Y2hJdGVtSW1hZ2VSZXF1ZXN0GisudmlkZW5jZS5iYXRjaC52MS5HZXRCYXRjaEl0ZW1JbWFnZVJlc3BvbnNlMAESWgoLRGVsZXRlQmF0Y2gSJC52aWRlbmNlLmJhdGNoLnYxLkRlbGV0ZUJhdGNoUmVxdWVzdBolLnZpZGVuY2UuYmF0Y2gudjEuRGVsZXRlQmF0Y2hSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_google_rpc_status, file_vidence_access_v1_options, file_vidence_batch_v1_batch, file_vidence_extraction_v1_document, file_vidence_library_v1_filing, file_vidence_stream_v1_stream_control]);
 
 /**
  * Asks for images to be read in one call.
@@ -50,6 +53,13 @@ export type ProcessBatchRequest = Message<"vidence.batch.v1.ProcessBatchRequest"
    * @generated from field: google.protobuf.Duration heartbeat_period = 3;
    */
   heartbeatPeriod?: Duration | undefined;
+
+  /**
+   * The library that every result goes into, as the document `<batch_id>-<index>`. Empty: none. Errors: LIBRARY_NOT_FOUND.
+   *
+   * @generated from field: string library_id = 4;
+   */
+  libraryId: string;
 };
 
 /**
@@ -148,6 +158,14 @@ export type ProcessBatchResponse = Message<"vidence.batch.v1.ProcessBatchRespons
      */
     value: BatchFailed;
     case: "batchFailed";
+  } | {
+    /**
+     * What was read of an image is in the library, or was not taken by it.
+     *
+     * @generated from field: vidence.batch.v1.BatchFiling filing = 11;
+     */
+    value: BatchFiling;
+    case: "filing";
   } | { case: undefined; value?: undefined };
 };
 
@@ -198,6 +216,13 @@ export type ReadBatchRequest = Message<"vidence.batch.v1.ReadBatchRequest"> & {
    * @generated from field: string document_type = 2;
    */
   documentType: string;
+
+  /**
+   * The library that every result goes into, as the document `<batch_id>-<index>`. Empty: none. Errors: LIBRARY_NOT_FOUND.
+   *
+   * @generated from field: string library_id = 3;
+   */
+  libraryId: string;
 };
 
 /**
@@ -284,6 +309,13 @@ export type BatchOutcome = Message<"vidence.batch.v1.BatchOutcome"> & {
     value: Status;
     case: "error";
   } | { case: undefined; value?: undefined };
+
+  /**
+   * What became of the document in the library. Unset where none was to go into one.
+   *
+   * @generated from field: vidence.library.v1.Filing filing = 5;
+   */
+  filing?: Filing | undefined;
 };
 
 /**
@@ -363,6 +395,13 @@ export type UploadOpening = Message<"vidence.batch.v1.UploadOpening"> & {
    * @generated from field: bool start = 4;
    */
   start: boolean;
+
+  /**
+   * As in `CreateBatchRequest`; of a new batch.
+   *
+   * @generated from field: string library_id = 5;
+   */
+  libraryId: string;
 };
 
 /**
@@ -441,6 +480,14 @@ export type CreateBatchRequest = Message<"vidence.batch.v1.CreateBatchRequest"> 
    * @generated from field: string document_type = 2;
    */
   documentType: string;
+
+  /**
+   * The library that every result goes into, as the document `<batch_id>-<index>`. Empty: none. A library that
+   * is away takes them when it is back. Errors: LIBRARY_NOT_FOUND.
+   *
+   * @generated from field: string library_id = 3;
+   */
+  libraryId: string;
 };
 
 /**
@@ -784,6 +831,14 @@ export type BatchEvent = Message<"vidence.batch.v1.BatchEvent"> & {
      */
     value: BatchComplete;
     case: "complete";
+  } | {
+    /**
+     * What was read of an item is in the library, or was not taken by it.
+     *
+     * @generated from field: vidence.batch.v1.BatchFiling filing = 15;
+     */
+    value: BatchFiling;
+    case: "filing";
   } | { case: undefined; value?: undefined };
 };
 
@@ -1025,7 +1080,7 @@ export type RetryItemsRequest = Message<"vidence.batch.v1.RetryItemsRequest"> & 
   batchId: string;
 
   /**
-   * Which items. Empty: all that failed or were cancelled and whose image is kept.
+   * Which items. Empty: all that failed or were cancelled and whose image is kept, and all that the library has not taken.
    *
    * @generated from field: repeated int32 indexes = 2;
    */
@@ -1068,6 +1123,230 @@ export const RetryItemsResponseSchema: GenMessage<RetryItemsResponse> = /*@__PUR
   messageDesc(file_vidence_batch_v1_batch_service, 28);
 
 /**
+ * Asks for the image of an item.
+ *
+ * @generated from message vidence.batch.v1.GetBatchItemImageRequest
+ */
+export type GetBatchItemImageRequest = Message<"vidence.batch.v1.GetBatchItemImageRequest"> & {
+  /**
+   * The batch.
+   *
+   * @generated from field: string batch_id = 1;
+   */
+  batchId: string;
+
+  /**
+   * Its place in the batch, from 0.
+   *
+   * @generated from field: int32 index = 2;
+   */
+  index: number;
+};
+
+/**
+ * Describes the message vidence.batch.v1.GetBatchItemImageRequest.
+ * Use `create(GetBatchItemImageRequestSchema)` to create a new message.
+ */
+export const GetBatchItemImageRequestSchema: GenMessage<GetBatchItemImageRequest> = /*@__PURE__*/
+  messageDesc(file_vidence_batch_v1_batch_service, 29);
+
+/**
+ * One message of an image.
+ *
+ * @generated from message vidence.batch.v1.GetBatchItemImageResponse
+ */
+export type GetBatchItemImageResponse = Message<"vidence.batch.v1.GetBatchItemImageResponse"> & {
+  /**
+   * Place of this message in the stream: 1, 2, 3, … without a hole.
+   *
+   * @generated from field: int64 sequence = 1;
+   */
+  sequence: bigint;
+
+  /**
+   * When the server emitted it. Never earlier than the message before.
+   *
+   * @generated from field: google.protobuf.Timestamp emit_time = 2;
+   */
+  emitTime?: Timestamp | undefined;
+
+  /**
+   * What it says. A client must ignore members that it does not know.
+   *
+   * @generated from oneof vidence.batch.v1.GetBatchItemImageResponse.payload
+   */
+  payload: {
+    /**
+     * The stream is open.
+     *
+     * @generated from field: vidence.stream.v1.Connected connected = 3;
+     */
+    value: Connected;
+    case: "connected";
+  } | {
+    /**
+     * The stream is alive.
+     *
+     * @generated from field: vidence.stream.v1.Heartbeat heartbeat = 4;
+     */
+    value: Heartbeat;
+    case: "heartbeat";
+  } | {
+    /**
+     * What image it is.
+     *
+     * @generated from field: vidence.batch.v1.ItemImageStart image_start = 5;
+     */
+    value: ItemImageStart;
+    case: "imageStart";
+  } | {
+    /**
+     * A piece of it.
+     *
+     * @generated from field: vidence.batch.v1.ItemImageChunk image_chunk = 6;
+     */
+    value: ItemImageChunk;
+    case: "imageChunk";
+  } | {
+    /**
+     * Terminal: that was all of it.
+     *
+     * @generated from field: vidence.batch.v1.ItemImageComplete image_complete = 7;
+     */
+    value: ItemImageComplete;
+    case: "imageComplete";
+  } | {
+    /**
+     * Terminal: the stream failed.
+     *
+     * @generated from field: vidence.batch.v1.ItemImageFailed image_failed = 8;
+     */
+    value: ItemImageFailed;
+    case: "imageFailed";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message vidence.batch.v1.GetBatchItemImageResponse.
+ * Use `create(GetBatchItemImageResponseSchema)` to create a new message.
+ */
+export const GetBatchItemImageResponseSchema: GenMessage<GetBatchItemImageResponse> = /*@__PURE__*/
+  messageDesc(file_vidence_batch_v1_batch_service, 30);
+
+/**
+ * What image it is.
+ *
+ * @generated from message vidence.batch.v1.ItemImageStart
+ */
+export type ItemImageStart = Message<"vidence.batch.v1.ItemImageStart"> & {
+  /**
+   * Place of its item in the batch.
+   *
+   * @generated from field: int32 index = 1;
+   */
+  index: number;
+
+  /**
+   * Name of its file. Empty where none was given.
+   *
+   * @generated from field: string file_name = 2;
+   */
+  fileName: string;
+
+  /**
+   * SHA-256 of the bytes, 64 lower-case hex digits.
+   *
+   * @generated from field: string sha256 = 3;
+   */
+  sha256: string;
+
+  /**
+   * IANA media type by its first bytes, e.g. `image/jpeg`, `application/pdf`.
+   *
+   * @generated from field: string media_type = 4;
+   */
+  mediaType: string;
+
+  /**
+   * Its bytes in all.
+   *
+   * @generated from field: int64 size_bytes = 5;
+   */
+  sizeBytes: bigint;
+};
+
+/**
+ * Describes the message vidence.batch.v1.ItemImageStart.
+ * Use `create(ItemImageStartSchema)` to create a new message.
+ */
+export const ItemImageStartSchema: GenMessage<ItemImageStart> = /*@__PURE__*/
+  messageDesc(file_vidence_batch_v1_batch_service, 31);
+
+/**
+ * A piece of an image.
+ *
+ * @generated from message vidence.batch.v1.ItemImageChunk
+ */
+export type ItemImageChunk = Message<"vidence.batch.v1.ItemImageChunk"> & {
+  /**
+   * Where in the image it begins, in bytes.
+   *
+   * @generated from field: int64 offset = 1;
+   */
+  offset: bigint;
+
+  /**
+   * The piece.
+   *
+   * @generated from field: bytes data = 2;
+   */
+  data: Uint8Array;
+};
+
+/**
+ * Describes the message vidence.batch.v1.ItemImageChunk.
+ * Use `create(ItemImageChunkSchema)` to create a new message.
+ */
+export const ItemImageChunkSchema: GenMessage<ItemImageChunk> = /*@__PURE__*/
+  messageDesc(file_vidence_batch_v1_batch_service, 32);
+
+/**
+ * That was all of it.
+ *
+ * @generated from message vidence.batch.v1.ItemImageComplete
+ */
+export type ItemImageComplete = Message<"vidence.batch.v1.ItemImageComplete"> & {
+};
+
+/**
+ * Describes the message vidence.batch.v1.ItemImageComplete.
+ * Use `create(ItemImageCompleteSchema)` to create a new message.
+ */
+export const ItemImageCompleteSchema: GenMessage<ItemImageComplete> = /*@__PURE__*/
+  messageDesc(file_vidence_batch_v1_batch_service, 33);
+
+/**
+ * The stream failed. The call ends with the same status.
+ *
+ * @generated from message vidence.batch.v1.ItemImageFailed
+ */
+export type ItemImageFailed = Message<"vidence.batch.v1.ItemImageFailed"> & {
+  /**
+   * Code, message, and as details ErrorInfo always.
+   *
+   * @generated from field: google.rpc.Status status = 1;
+   */
+  status?: Status | undefined;
+};
+
+/**
+ * Describes the message vidence.batch.v1.ItemImageFailed.
+ * Use `create(ItemImageFailedSchema)` to create a new message.
+ */
+export const ItemImageFailedSchema: GenMessage<ItemImageFailed> = /*@__PURE__*/
+  messageDesc(file_vidence_batch_v1_batch_service, 34);
+
+/**
  * Asks for a batch to be deleted.
  *
  * @generated from message vidence.batch.v1.DeleteBatchRequest
@@ -1086,7 +1365,7 @@ export type DeleteBatchRequest = Message<"vidence.batch.v1.DeleteBatchRequest"> 
  * Use `create(DeleteBatchRequestSchema)` to create a new message.
  */
 export const DeleteBatchRequestSchema: GenMessage<DeleteBatchRequest> = /*@__PURE__*/
-  messageDesc(file_vidence_batch_v1_batch_service, 29);
+  messageDesc(file_vidence_batch_v1_batch_service, 35);
 
 /**
  * The batch is gone.
@@ -1101,7 +1380,7 @@ export type DeleteBatchResponse = Message<"vidence.batch.v1.DeleteBatchResponse"
  * Use `create(DeleteBatchResponseSchema)` to create a new message.
  */
 export const DeleteBatchResponseSchema: GenMessage<DeleteBatchResponse> = /*@__PURE__*/
-  messageDesc(file_vidence_batch_v1_batch_service, 30);
+  messageDesc(file_vidence_batch_v1_batch_service, 36);
 
 /**
  * Reads many images in one call or as a durable job. One bad image never stops the others. Images and results of a batch
@@ -1115,8 +1394,8 @@ export const BatchService: GenService<{
    *
    * Order and guarantees: a result stream. `connected` comes first, then `batch_start`. Images are read by as many
    * workers as are free, so results come in the order in which they are ready; `index` is the image's place in the
-   * request. Each image has exactly one `result` or `error`; a `progress` with stage DONE follows it. `current` of
-   * `progress` never falls. `sequence` counts 1, 2, 3, … without a hole over all messages, heartbeats too. A `heartbeat`
+   * request. Each image has exactly one `result` or `error`; a `progress` with stage DONE follows it. Where results go
+   * into a library, each `result` has one `filing` later on. `current` of `progress` never falls. `sequence` counts 1, 2, 3, … without a hole over all messages, heartbeats too. A `heartbeat`
    * is written whenever nothing else was for the heartbeat period.
    *
    * Start and resume: starts with the call and cannot be resumed; a repeated call reads again. For work that outlives the
@@ -1124,7 +1403,8 @@ export const BatchService: GenService<{
    * cancels what waits and stops what is being read.
    *
    * End: exactly one of `complete` (then status OK, also where every image failed) and `batch_failed` (then the same
-   * status as gRPC status: the call as a whole was refused, or the server drains); nothing after it.
+   * status as gRPC status: the call as a whole was refused, or the server drains); nothing after it. `complete` waits for
+   * the library; one that does not answer for 30 s has not taken the result.
    *
    * Limits: 1000 images and 512 MiB per batch, 20 MiB per image, checked before work: a batch over its limit is refused
    * with BATCH_TOO_MANY_IMAGES or BATCH_TOO_LARGE, an image over its limit or of a type that is not read has an `error`
@@ -1234,7 +1514,8 @@ export const BatchService: GenService<{
    * with `sequence` counting 1, 2, 3, … without a hole over the log of the run; `previous_cursor` of each message is the
    * `cursor` of the message before. An event was committed together with what it tells of: a result that was told is never
    * told again, also not after a crash of worker or server. The order of kinds is that of `ProcessBatch`: `batch_start`,
-   * then `progress`, `result` and `error`, and one `complete`.
+   * then `progress`, `result`, `error` and `filing`, and one `complete`. A library that is away keeps nobody from reading:
+   * results come at once, are offered to it until it takes them, for a day at most, and `complete` waits for that.
    *
    * Start and resume: default EARLIEST. `after_cursor` resumes after any message of an earlier stream, also after a restart
    * of the server; a cursor of another log: CURSOR_FOREIGN. `run` unset: the run of the cursor, else the newest. A batch that
@@ -1292,8 +1573,8 @@ export const BatchService: GenService<{
     output: typeof ListBatchItemsResponseSchema;
   },
   /**
-   * Cancels a batch: what waits is not read, what is being read is stopped within seconds, what was read is kept. One that
-   * ended already is answered as it is. Errors: BATCH_NOT_FOUND.
+   * Cancels a batch: what waits is not read, what is being read is stopped within seconds, what was read is kept, and what is
+   * not in the library yet does not go there. One that ended already is answered as it is. Errors: BATCH_NOT_FOUND.
    *
    * @generated from rpc vidence.batch.v1.BatchService.CancelBatch
    */
@@ -1303,10 +1584,9 @@ export const BatchService: GenService<{
     output: typeof CancelBatchResponseSchema;
   },
   /**
-   * Puts failed and cancelled items of a batch that ended back into work, with new attempts: its next run. Items whose
-   * image was refused before work were never kept and cannot be read again; they are left alone. Errors: BATCH_NOT_FOUND,
-   * BATCH_WRONG_STATE (it has not ended), BATCH_ITEM_NOT_FOUND (an index that is none of a failed or cancelled item with an
-   * image), BATCH_EMPTY (there is no such item), QUEUE_FULL.
+   * Puts failed and cancelled items of a batch that ended back into work, with new attempts, and offers to the library again
+   * what it has not taken: its next run. Items whose image was refused before work were never kept and cannot be read again; they are left alone. Errors: BATCH_NOT_FOUND,
+   * BATCH_WRONG_STATE (it has not ended), BATCH_ITEM_NOT_FOUND (an index that is none of these items), BATCH_EMPTY (there is no such item), QUEUE_FULL.
    *
    * @generated from rpc vidence.batch.v1.BatchService.RetryItems
    */
@@ -1314,6 +1594,35 @@ export const BatchService: GenService<{
     methodKind: "unary";
     input: typeof RetryItemsRequestSchema;
     output: typeof RetryItemsResponseSchema;
+  },
+  /**
+   * Gives the image of an item in pieces, as it was submitted.
+   *
+   * Order and guarantees: a result stream. `connected` comes first, then `image_start`, then `image_chunk` in the order of
+   * the bytes, without a hole. `sequence` counts 1, 2, 3, … over all messages. A `heartbeat` is written whenever nothing else
+   * was for the server's heartbeat period.
+   *
+   * Start and resume: starts with the call and cannot be resumed. Nothing is deleted while it is read.
+   *
+   * End: exactly one of `image_complete` (then status OK) and `image_failed` (then the same status).
+   *
+   * Limits: pieces of at most 256 KiB. The image of an item that was read is kept 15 minutes longer by default, that of
+   * another as long as its batch; then BLOB_NOT_FOUND, as for an image that was refused before work. Errors: BATCH_NOT_FOUND,
+   * BATCH_ITEM_NOT_FOUND.
+   *
+   * Sample:
+   * 1. `connected {connection_id: "con_…", …}`
+   * 2. `image_start {index: 3, file_name: "a.jpg", sha256: "9f86…", media_type: "image/jpeg", size_bytes: 300000}`
+   * 3. `image_chunk {offset: 0, data: …}`
+   * 4. `image_chunk {offset: 262144, data: …}`
+   * 5. `image_complete {}`
+   *
+   * @generated from rpc vidence.batch.v1.BatchService.GetBatchItemImage
+   */
+  getBatchItemImage: {
+    methodKind: "server_streaming";
+    input: typeof GetBatchItemImageRequestSchema;
+    output: typeof GetBatchItemImageResponseSchema;
   },
   /**
    * Deletes a batch that is open or ended with all that is kept of it: images, results, log. Errors: BATCH_NOT_FOUND,

@@ -12,13 +12,15 @@ import type { Status } from "../../../google/rpc/status_pb";
 import { file_google_rpc_status } from "../../../google/rpc/status_pb";
 import type { Document } from "../../extraction/v1/document_pb";
 import { file_vidence_extraction_v1_document } from "../../extraction/v1/document_pb";
+import type { Filing } from "../../library/v1/filing_pb";
+import { file_vidence_library_v1_filing } from "../../library/v1/filing_pb";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file vidence/job/v1/job.proto.
  */
 export const file_vidence_job_v1_job: GenFile = /*@__PURE__*/
-  fileDesc("Chh2aWRlbmNlL2pvYi92MS9qb2IucHJvdG8SDnZpZGVuY2Uuam9iLnYxIukCCgNKb2ISDgoGam9iX2lkGAEgASgJEhEKCW9wZXJhdGlvbhgCIAEoCRInCgVzdGF0ZRgDIAEoDjIYLnZpZGVuY2Uuam9iLnYxLkpvYlN0YXRlEgsKA3J1bhgEIAEoBRIVCg1hdHRlbXB0X2NvdW50GAUgASgFEhQKDG1heF9hdHRlbXB0cxgGIAEoBRIpCgZyZXN1bHQYByABKAsyGS52aWRlbmNlLmpvYi52MS5Kb2JSZXN1bHQSIQoFZXJyb3IYCCABKAsyEi5nb29nbGUucnBjLlN0YXR1cxIvCgtjcmVhdGVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJKCglKb2JSZXN1bHQSMwoIZG9jdW1lbnQYASABKAsyHy52aWRlbmNlLmV4dHJhY3Rpb24udjEuRG9jdW1lbnRIAEIICgZyZXN1bHQiUQoVUmVhZERvY3VtZW50T3BlcmF0aW9uEg8KB2NvbnRlbnQYASABKAwSFQoNZG9jdW1lbnRfdHlwZRgCIAEoCRIQCghwZGZfcGFnZRgDIAEoBSIdCgpKb2JBdHRlbXB0Eg8KB2F0dGVtcHQYASABKAUiaAoISm9iUmV0cnkSDwoHYXR0ZW1wdBgBIAEoBRIhCgVlcnJvchgCIAEoCzISLmdvb2dsZS5ycGMuU3RhdHVzEigKBWRlbGF5GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIpsBCgtKb2JDb21wbGV0ZRInCgVzdGF0ZRgBIAEoDjIYLnZpZGVuY2Uuam9iLnYxLkpvYlN0YXRlEikKBnJlc3VsdBgCIAEoCzIZLnZpZGVuY2Uuam9iLnYxLkpvYlJlc3VsdBIhCgVlcnJvchgDIAEoCzISLmdvb2dsZS5ycGMuU3RhdHVzEhUKDWF0dGVtcHRfY291bnQYBCABKAUikgIKBldvcmtlchIRCgl3b3JrZXJfaWQYASABKAkSDAoEbmFtZRgCIAEoCRIqCgVzdGF0ZRgDIAEoDjIbLnZpZGVuY2Uuam9iLnYxLldvcmtlclN0YXRlEhMKC2NvbmN1cnJlbmN5GAQgASgFEhUKDXJ1bm5pbmdfY291bnQYBSABKAUSFwoPY29tcGxldGVkX2NvdW50GAYgASgDEhIKCm9wZXJhdGlvbnMYByADKAkSLgoKc3RhcnRfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoObGFzdF9zZWVuX3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIrUBCg9RdWV1ZVN0YXRpc3RpY3MSDwoHd2FpdGluZxgBIAEoAxIPCgdkZWxheWVkGAIgASgDEg4KBmxlYXNlZBgDIAEoAxIUCgxkZWFkX2xldHRlcnMYBCABKAMSNwoUb2xkZXN0X3dhaXRfZHVyYXRpb24YBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDwoHd29ya2VycxgGIAEoBRIQCghjYXBhY2l0eRgHIAEoBSK2AQoKRGVhZExldHRlchIPCgdpdGVtX2lkGAEgASgJEhAKCGJhdGNoX2lkGAIgASgJEg0KBWluZGV4GAMgASgFEg4KBmpvYl9pZBgEIAEoCRIVCg1hdHRlbXB0X2NvdW50GAUgASgFEiEKBWVycm9yGAYgASgLMhIuZ29vZ2xlLnJwYy5TdGF0dXMSLAoIZW5kX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKpoBCghKb2JTdGF0ZRIZChVKT0JfU1RBVEVfVU5TUEVDSUZJRUQQABIUChBKT0JfU1RBVEVfUVVFVUVEEAESFQoRSk9CX1NUQVRFX1JVTk5JTkcQAhIXChNKT0JfU1RBVEVfU1VDQ0VFREVEEAMSFAoQSk9CX1NUQVRFX0ZBSUxFRBAEEhcKE0pPQl9TVEFURV9DQU5DRUxMRUQQBSpfCgtXb3JrZXJTdGF0ZRIcChhXT1JLRVJfU1RBVEVfVU5TUEVDSUZJRUQQABIXChNXT1JLRVJfU1RBVEVfQUNUSVZFEAESGQoVV09SS0VSX1NUQVRFX0RSQUlOSU5HEAJiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_google_rpc_status, file_vidence_extraction_v1_document]);
+  fileDesc("Chh2aWRlbmNlL2pvYi92MS9qb2IucHJvdG8SDnZpZGVuY2Uuam9iLnYxIpUDCgNKb2ISDgoGam9iX2lkGAEgASgJEhEKCW9wZXJhdGlvbhgCIAEoCRInCgVzdGF0ZRgDIAEoDjIYLnZpZGVuY2Uuam9iLnYxLkpvYlN0YXRlEgsKA3J1bhgEIAEoBRIVCg1hdHRlbXB0X2NvdW50GAUgASgFEhQKDG1heF9hdHRlbXB0cxgGIAEoBRIpCgZyZXN1bHQYByABKAsyGS52aWRlbmNlLmpvYi52MS5Kb2JSZXN1bHQSIQoFZXJyb3IYCCABKAsyEi5nb29nbGUucnBjLlN0YXR1cxIvCgtjcmVhdGVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIqCgZmaWxpbmcYDCABKAsyGi52aWRlbmNlLmxpYnJhcnkudjEuRmlsaW5nIkoKCUpvYlJlc3VsdBIzCghkb2N1bWVudBgBIAEoCzIfLnZpZGVuY2UuZXh0cmFjdGlvbi52MS5Eb2N1bWVudEgAQggKBnJlc3VsdCJlChVSZWFkRG9jdW1lbnRPcGVyYXRpb24SDwoHY29udGVudBgBIAEoDBIVCg1kb2N1bWVudF90eXBlGAIgASgJEhAKCHBkZl9wYWdlGAMgASgFEhIKCmxpYnJhcnlfaWQYBCABKAkiHQoKSm9iQXR0ZW1wdBIPCgdhdHRlbXB0GAEgASgFImgKCEpvYlJldHJ5Eg8KB2F0dGVtcHQYASABKAUSIQoFZXJyb3IYAiABKAsyEi5nb29nbGUucnBjLlN0YXR1cxIoCgVkZWxheRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiLHAQoLSm9iQ29tcGxldGUSJwoFc3RhdGUYASABKA4yGC52aWRlbmNlLmpvYi52MS5Kb2JTdGF0ZRIpCgZyZXN1bHQYAiABKAsyGS52aWRlbmNlLmpvYi52MS5Kb2JSZXN1bHQSIQoFZXJyb3IYAyABKAsyEi5nb29nbGUucnBjLlN0YXR1cxIVCg1hdHRlbXB0X2NvdW50GAQgASgFEioKBmZpbGluZxgFIAEoCzIaLnZpZGVuY2UubGlicmFyeS52MS5GaWxpbmcikgIKBldvcmtlchIRCgl3b3JrZXJfaWQYASABKAkSDAoEbmFtZRgCIAEoCRIqCgVzdGF0ZRgDIAEoDjIbLnZpZGVuY2Uuam9iLnYxLldvcmtlclN0YXRlEhMKC2NvbmN1cnJlbmN5GAQgASgFEhUKDXJ1bm5pbmdfY291bnQYBSABKAUSFwoPY29tcGxldGVkX2NvdW50GAYgASgDEhIKCm9wZXJhdGlvbnMYByADKAkSLgoKc3RhcnRfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoObGFzdF9zZWVuX3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIrUBCg9RdWV1ZVN0YXRpc3RpY3MSDwoHd2FpdGluZxgBIAEoAxIPCgdkZWxheWVkGAIgASgDEg4KBmxlYXNlZBgDIAEoAxIUCgxkZWFkX2xldHRlcnMYBCABKAMSNwoUb2xkZXN0X3dhaXRfZHVyYXRpb24YBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDwoHd29ya2VycxgGIAEoBRIQCghjYXBhY2l0eRgHIAEoBSK2AQoKRGVhZExldHRlchIPCgdpdGVtX2lkGAEgASgJEhAKCGJhdGNoX2lkGAIgASgJEg0KBWluZGV4GAMgASgFEg4KBmpvYl9pZBgEIAEoCRIVCg1hdHRlbXB0X2NvdW50GAUgASgFEiEKBWVycm9yGAYgASgLMhIuZ29vZ2xlLnJwYy5TdGF0dXMSLAoIZW5kX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKpoBCghKb2JTdGF0ZRIZChVKT0JfU1RBVEVfVU5TUEVDSUZJRUQQABIUChBKT0JfU1RBVEVfUVVFVUVEEAESFQoRSk9CX1NUQVRFX1JVTk5JTkcQAhIXChNKT0JfU1RBVEVfU1VDQ0VFREVEEAMSFAoQSk9CX1NUQVRFX0ZBSUxFRBAEEhcKE0pPQl9TVEFURV9DQU5DRUxMRUQQBSpfCgtXb3JrZXJTdGF0ZRIcChhXT1JLRVJfU1RBVEVfVU5TUEVDSUZJRUQQABIXChNXT1JLRVJfU1RBVEVfQUNUSVZFEAESGQoVV09SS0VSX1NUQVRFX0RSQUlOSU5HEAJiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_google_rpc_status, file_vidence_extraction_v1_document, file_vidence_library_v1_filing]);
 
 /**
  * An operation and how far it is.
@@ -102,6 +104,13 @@ export type Job = Message<"vidence.job.v1.Job"> & {
    * @generated from field: google.protobuf.Timestamp expire_time = 11;
    */
   expireTime?: Timestamp | undefined;
+
+  /**
+   * What became of the result in the library. Unset where there is no result, or none was to go into a library.
+   *
+   * @generated from field: vidence.library.v1.Filing filing = 12;
+   */
+  filing?: Filing | undefined;
 };
 
 /**
@@ -166,6 +175,14 @@ export type ReadDocumentOperation = Message<"vidence.job.v1.ReadDocumentOperatio
    * @generated from field: int32 pdf_page = 3;
    */
   pdfPage: number;
+
+  /**
+   * The library that the result goes into, as the document `<job_id>`; the job ends when it is there. A library that is away
+   * takes it when it is back, within a day. Empty: none. Errors: LIBRARY_NOT_FOUND.
+   *
+   * @generated from field: string library_id = 4;
+   */
+  libraryId: string;
 };
 
 /**
@@ -264,6 +281,13 @@ export type JobComplete = Message<"vidence.job.v1.JobComplete"> & {
    * @generated from field: int32 attempt_count = 4;
    */
   attemptCount: number;
+
+  /**
+   * What became of the result in the library. Unset where none was to go into one.
+   *
+   * @generated from field: vidence.library.v1.Filing filing = 5;
+   */
+  filing?: Filing | undefined;
 };
 
 /**
@@ -497,7 +521,7 @@ export enum JobState {
   QUEUED = 1,
 
   /**
-   * A worker is at it.
+   * A worker is at it, or its result is on its way into the library.
    *
    * @generated from enum value: JOB_STATE_RUNNING = 2;
    */

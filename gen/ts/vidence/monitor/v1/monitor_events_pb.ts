@@ -87,8 +87,9 @@ export type PersonAppeared = Message<"vidence.monitor.v1.PersonAppeared"> & {
   confidence: number;
 
   /**
-   * The face and what is around it, JPEG. Unset: snapshots are off, or it could not be kept. No RPC gives it out: the file
-   * lies in the data folder of the monitor, `monitor_images/blb_<UUID>`, with the UUID of the id, until it expires.
+   * The face and what is around it, JPEG. Unset: snapshots are off, or it could not be kept. `CaptureService.GetImage`
+   * gives it out where the capture service has the data folder of the monitor; the file is `monitor_images/blb_<UUID>`
+   * there, with the UUID of the id, until it expires.
    *
    * @generated from field: vidence.type.v1.ImageRef snapshot = 8;
    */

@@ -16,6 +16,7 @@ import { ImageRow } from "./image_row";
 import { Recent } from "./recent";
 import { ResultDrawer } from "./result_drawer";
 import { Summary } from "./summary";
+import { TypeChoice } from "./type_choice";
 import { say } from "./words";
 import { BatchWork, type Phase } from "./work";
 
@@ -55,6 +56,7 @@ function BatchPage(): JSX.Element {
           }}
         />
       )}
+      {phase === "empty" && <TypeChoice type={work.documentType} />}
       {TAKES_FILES.has(phase) && <DropZone onFiles={send} />}
       {phase === "empty" && <Recent />}
     </div>

@@ -2,6 +2,7 @@ import type { JSX } from "preact";
 
 import { count } from "../../language";
 import { download } from "../../parts/download";
+import { ReviewLink } from "../../parts/review_link";
 import { span } from "../../parts/units";
 import { type Tally, tally } from "./rows";
 import { csv, jsonLines } from "./table";
@@ -70,6 +71,7 @@ function Actions({ work, onNew }: { readonly work: BatchWork; readonly onNew: ()
           {say("retry.all")}
         </button>
       )}
+      {work.batch.value && <ReviewLink subject={`batches/${work.batch.value.batchId}`} />}
       <button
         type="button"
         disabled={!some}

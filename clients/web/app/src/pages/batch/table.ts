@@ -14,6 +14,7 @@ const SOURCES: Readonly<Record<FieldSource, string>> = {
   [FieldSource.VISUAL]: "visual",
   [FieldSource.MRZ]: "mrz",
   [FieldSource.BARCODE]: "barcode",
+  [FieldSource.TEXT_LAYER]: "PDF text",
 };
 
 /** One line of JSON per image. */

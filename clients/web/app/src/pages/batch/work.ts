@@ -36,6 +36,8 @@ export class BatchWork {
   /** Something is sent again and again because the server does not answer. */
   readonly waiting = signal(false);
   readonly failure = signal<Failure | undefined>(undefined);
+  /** Of the images of the next batch; empty: the server detects it. */
+  readonly documentType = signal("");
   /** When the current run began, by the server's clock, ms since 1970. */
   readonly startMs = computed(() => {
     const start = this.batch.value?.startTime;
@@ -62,15 +64,20 @@ export class BatchWork {
 
   /** Sends files as a batch and starts it; resolves when it is read, or watched. `onCreated` hears its id. */
   async send(files: readonly Chosen[], onCreated: (batchId: string) => void): Promise<void> {
+    // An upload that is taken up again goes on as it began.
+    const open = this.batch.value?.state === BatchState.OPEN ? this.batch.value : undefined;
+    const documentType = open?.documentType ?? this.documentType.value;
     const signal = this.#begin("sending");
     this.files = files;
     this.#set(rowsOf(files));
     await this.#guard(signal, async () => {
       const onWaiting = (waiting: boolean): void => void (this.waiting.value = waiting);
       const persistent = { signal, onWaiting };
-      const idempotencyKey = await uploadKey(fingerprint(files));
+      // Another type is another batch.
+      const idempotencyKey = await uploadKey(`${documentType}\n${fingerprint(files)}`);
       const call = { signal };
-      const created = await again(() => this.#service.createBatch({ idempotencyKey }, call), persistent);
+      const request = { idempotencyKey, documentType };
+      const created = await again(() => this.#service.createBatch(request, call), persistent);
       const batchId = created.batch?.batchId ?? "";
       this.batch.value = created.batch;
       onCreated(batchId);

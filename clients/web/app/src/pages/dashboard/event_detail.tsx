@@ -6,6 +6,7 @@ import type { JSX } from "preact";
 
 import { fullTime } from "../../language";
 import { Drawer } from "../../parts/drawer";
+import { ReviewLink } from "../../parts/review_link";
 import { say } from "./words";
 
 const PAYLOADS = createRegistry(file_vidence_extraction_v1_extraction_events);
@@ -38,6 +39,9 @@ export function EventDetail({
           </div>
         ))}
       </dl>
+      <p>
+        <ReviewLink subject={`events/${event.cursor}`} />
+      </p>
       <h3>{say("payload")}</h3>
       <pre class="panel mono">{payloadText(event)}</pre>
     </Drawer>

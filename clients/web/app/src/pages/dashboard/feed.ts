@@ -15,8 +15,8 @@ export interface Selection {
 type Wanted = MessageInitShape<typeof EventFilterSchema>;
 
 const KEPT = 10_000;
-/** Events that came within a frame are drawn together. */
-const frame = (draw: () => void): number => requestAnimationFrame(draw);
+/** Events that come sooner after a drawing than this are drawn together, ms; one that comes alone is drawn at once. */
+const PACE_MS = 100;
 
 /** The newest events of the bus, the newest first. Bound: 10,000; the oldest leave the page. */
 export class Feed {
@@ -26,7 +26,9 @@ export class Feed {
   readonly missed = signal(0n);
   #watch: Watch<Event> | undefined;
   #fresh: Event[] = [];
-  #drawing = 0;
+  #drawing: number | undefined;
+  #pause: ReturnType<typeof setTimeout> | undefined;
+  #drawnMs = -PACE_MS;
   /** Counts what was asked for: only the last answer is shown. */
   #opening = 0;
 
@@ -52,7 +54,6 @@ export class Feed {
   close(): void {
     this.#opening += 1;
     this.#watch?.close();
-    cancelAnimationFrame(this.#drawing);
     this.#draw();
   }
 
@@ -74,9 +75,7 @@ export class Feed {
         ),
       onEvents: (list) => {
         this.#fresh.push(...list);
-        this.#drawing ||= frame(() => {
-          this.#draw();
-        });
+        this.#drawSoon();
       },
       onGap: (gap) => (this.missed.value += gap.missedCount ?? 0n),
       onState: (state) => {
@@ -88,8 +87,23 @@ export class Feed {
     void watch.start();
   }
 
+  #drawSoon(): void {
+    const early = this.#drawnMs + PACE_MS - performance.now();
+    this.#pause ??= setTimeout(
+      () => {
+        this.#drawing ??= requestAnimationFrame(() => {
+          this.#draw();
+        });
+      },
+      Math.max(0, early),
+    );
+  }
+
   #draw(): void {
-    this.#drawing = 0;
+    clearTimeout(this.#pause);
+    if (this.#drawing !== undefined) cancelAnimationFrame(this.#drawing);
+    this.#pause = this.#drawing = undefined;
+    this.#drawnMs = performance.now();
     if (this.#fresh.length === 0) return;
     const fresh = this.#fresh.reverse();
     this.#fresh = [];

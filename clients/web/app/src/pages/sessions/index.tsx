@@ -126,6 +126,9 @@ function Card({ session }: { readonly session: Session }): JSX.Element {
       </span>
       <strong>{targets.map((target) => sessionWord("target", target)).join(" · ")}</strong>
       {session.plan?.reference && <span>{session.plan.reference}</span>}
+      {session.endTime === undefined && session.guidanceCode !== "" && (
+        <span class="guidance">{sessionWord("guidance", session.guidanceCode)}</span>
+      )}
       <span class="quiet">
         {say("captured", { done: session.captured.length, all: targets.length })}
         {" · "}

@@ -9,6 +9,7 @@ import { useEffect, useState } from "preact/hooks";
 import { capture } from "../../api";
 import { clockTime, fullTime } from "../../language";
 import { Drawer } from "../../parts/drawer";
+import { ReviewLink } from "../../parts/review_link";
 import { StateBadge } from "../../parts/session/state_badge";
 import { StoredPicture } from "../../parts/session/stored_picture";
 import { LivenessLine, VerificationResult } from "../../parts/session/verdicts";
@@ -42,6 +43,7 @@ export function SessionDetail({ session, onClose }: Props): JSX.Element {
             </button>
           )}
         </div>
+        <ReviewLink subject={`sessions/${session.id}`} />
         <Lines session={session} />
         {session.captured.map(({ image, crop, target, score }) => {
           const picture = crop ?? image;

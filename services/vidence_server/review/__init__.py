@@ -1,0 +1,1 @@
+"""Reviews: several people look at one thing together, and decide."""

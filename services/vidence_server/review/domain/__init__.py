@@ -1,0 +1,1 @@
+"""What reviews are and how they change; nothing here talks to anything."""

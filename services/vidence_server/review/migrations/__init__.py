@@ -1,0 +1,1 @@
+"""Revisions of the review service's database (Alembic)."""
