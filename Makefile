@@ -9,7 +9,7 @@ PYTEST_WORKERS ?= 2
 WEB := clients/web
 GENERATORS := generate generate_web reference guarantees
 
-.PHONY: help setup web web-lint gen gen-check fmt lint types contracts test check run demo requirements eval bench-ocr bench-events bench-library bench-batch bench-capture simulate test-soak lock models system clean
+.PHONY: help setup web web-lint gen gen-check fmt lint types contracts test check run demo requirements eval bench-ocr bench-events bench-library bench-batch bench-capture bench-web screenshots simulate test-soak mutate lock models system clean check-observability
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,8 +73,17 @@ bench-capture: setup ## Capture sessions: frame to verdict, sessions per core
 bench-library: setup ## Vectors kept and searched beside usearch, lancedb, sqlite-vec, pgvector
 	@benchmarks/bench-library
 
+bench-web: setup web system ## The pages in a browser: latency, streams, a busy feed, size
+	@benchmarks/bench-web
+
+screenshots: setup web system ## A picture of each page, in build/screenshots
+	@$(BIN)/python tools/screenshots.py
+
 simulate: setup ## 10,000 simulated histories of the streams, about a minute
 	@$(BIN)/python tests/simulation/run.py --seeds 10000 --jobs 2
+
+check-observability: setup ## Alert rules and dashboard with promtool and a real Prometheus (needs both installed)
+	@$(BIN)/python tools/check_observability.py
 
 test-soak: setup system ## The long tests
 	@$(BIN)/pytest -n $(PYTEST_WORKERS) -m soak --timeout 7200
@@ -93,13 +102,16 @@ demo: setup web ## The same, then exit
 	@$(BIN)/python tools/run_suite.py --once
 
 eval: setup system ## How exactly documents are read, every miss printed
-	@for kind in mrz decklists receipts faces; do $(BIN)/python benchmarks/eval_$$kind.py || exit 1; done
+	@for kind in mrz decklists receipts cards degradation faces; do $(BIN)/python benchmarks/eval_$$kind.py || exit 1; done
 
 bench-ocr: setup system ## Reading speed and accuracy beside the peers
 	@benchmarks/bench-ocr
+
+mutate: setup ## Mutants of the MRZ reader and the field rules (MUTANTS="glob …"; all take hours)
+	@tools/mutate $(MUTANTS)
 
 lock: $(VENV)/.installed ## Resolve the requirement files anew
 	@tools/lock
 
 clean: ## Remove what the targets made
-	rm -rf $(VENV) .venv-bench .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage*
+	rm -rf $(VENV) .venv-bench .venv-mutate .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage*

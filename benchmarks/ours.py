@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from vidence_server.core.clock import SystemClock
 from vidence_server.core.ids import IdFactory
-from vidence_server.extraction.app import MODELS, build_service
+from vidence_server.extraction.app import build_service, models
 from vidence_server.extraction.domain.document import Document
 from vidence_server.extraction.domain.events import ExtractionComplete
 from vidence_server.extraction.service import ExtractionRequest, ExtractionService
@@ -29,13 +29,19 @@ class Pipeline:
     service: ExtractionService
     engine: Engine
 
-    async def read(self, content: bytes, document_type: str = "") -> Document:
+    async def read(self, content: bytes, document_type: str = "", profile: str = "") -> Document:
         """Reads one picture to the end; raises `DomainError`."""
-        request = ExtractionRequest(content, document_type)
+        return (await self.complete(content, document_type, profile)).document
+
+    async def complete(
+        self, content: bytes, document_type: str = "", profile: str = ""
+    ) -> ExtractionComplete:
+        """The same, with where the time went."""
+        request = ExtractionRequest(content, document_type, profile=profile)
         async with aclosing(self.service.extract(request)) as events:
             async for event in events:
                 if isinstance(event, ExtractionComplete):
-                    return event.document
+                    return event
         raise AssertionError("an extraction ends with ExtractionComplete or an error")
 
     def session_seconds(self) -> float:
@@ -56,11 +62,12 @@ async def open_pipeline(settings: ExtractionSettings | None = None) -> AsyncIter
     """
     configure_logs(LogSettings(level="warning"), sys.stderr)
     clock = SystemClock()
-    sessions = await asyncio.to_thread(load_sessions, InferenceSettings(), MODELS)
+    chosen = settings or ExtractionSettings()
+    sessions = await asyncio.to_thread(load_sessions, InferenceSettings(), models(chosen))
     async with Engine(sessions, EngineSettings(), clock) as engine:
         await engine.warm_up()
         service = build_service(
-            settings or ExtractionSettings(),
+            chosen,
             engine=engine,
             sessions=sessions,
             clock=clock,

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import isnan
+from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +50,33 @@ def table(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:
 def bullets(facts: Mapping[str, str]) -> str:
     """Facts about a run as a list."""
     return "\n".join(f"- {name}: {value}" for name, value in facts.items())
+
+
+def floor_block(floors: Iterable[Floor]) -> str:
+    """Floors one by line, as Markdown shows them."""
+    return "\n".join(map(str, floors)).join(("```\n", "\n```"))
+
+
+def publish(
+    folder: Path, name: str, parts: Iterable[str], figures: Mapping[str, Any], floors: Sequence[Floor]
+) -> bool:
+    """Writes `<name>.md` and `<name>.json`, prints the former, and tells whether every floor is reached.
+
+    Args:
+        folder: Of the results; made where it is missing.
+        name: Of the files.
+        parts: Of the text, with an empty line between them.
+        figures: For programs; the floors are added.
+        floors: What must hold.
+    """
+    text = "\n\n".join(parts)
+    told = {
+        floor.name: {"value": None if isnan(floor.value) else floor.value, "reached": floor.reached}
+        for floor in floors
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    everything = {**figures, "floors": told}
+    (folder / f"{name}.json").write_text(json.dumps(everything, indent=2, ensure_ascii=False) + "\n")
+    (folder / f"{name}.md").write_text(text + "\n")
+    print(f"\n{text}\n\nWritten to {folder}/{name}.md and {name}.json")
+    return all(floor.reached for floor in floors)

@@ -32,13 +32,15 @@ class Plan:
     """How much is measured."""
 
     sizes: tuple[Size, ...] = (Size(25_000, 384), Size(100_000, 384), Size(1_000_000, 128))
+    served: tuple[Size, ...] = (Size(25_000, 384), Size(100_000, 384))
+    """What is measured through the service."""
     rounds: int = 5
     queries: int = 20
-    """Of each round and k; half of them, but 5 at least, for a million vectors."""
+    """Of each round and k; a quarter of them, but 5 at least, for a million vectors."""
 
     def queries_of(self, size: Size) -> int:
         """Queries of a round for a size."""
-        return self.queries if size.count < 1_000_000 else min(self.queries, max(5, self.queries // 2))
+        return self.queries if size.count < 1_000_000 else min(self.queries, max(5, self.queries // 4))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from math import isnan
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.library.contenders import NUMPY, OURS, PEER_PYTHON, Contender, contenders
 from benchmarks.library.contest import Measured, Plan, Size, contest
-from benchmarks.library.service import measure_service
+from benchmarks.library.service import Service, measure_service
 from benchmarks.library.standing import as_json, floors, tables
 from benchmarks.machine import CpuTimes, description
 from benchmarks.real_data import ROOT
-from benchmarks.report import bullets
+from benchmarks.report import bullets, floor_block, publish
 
 RESULTS = ROOT / "benchmarks" / "results"
 _PACKAGES = ("vidence", "numpy", "usearch", "sqlalchemy", "grpcio")
-_TRIAL = Plan(sizes=(Size(2_000, 384), Size(5_000, 128)), rounds=2, queries=3)
+_TRIAL = Plan(sizes=(Size(2_000, 384), Size(5_000, 128)), served=(Size(2_000, 384),), rounds=2, queries=3)
 
 
 def _arguments() -> argparse.Namespace:
@@ -57,32 +55,14 @@ def _publish(
     measured: Measured,
     plan: Plan,
     *,
-    service: Mapping[str, float],
+    service: Service,
     facts: Mapping[str, str],
     missing: Sequence[str],
 ) -> bool:
-    wanted = floors(measured, plan.sizes, service)
-    text = "\n\n".join(
-        [
-            tables(measured, plan.sizes, service),
-            "\n".join(map(str, wanted)).join(("```\n", "\n```")),
-            bullets(facts),
-            *missing,
-        ]
-    )
-    folder.mkdir(parents=True, exist_ok=True)
-    figures = as_json(measured, service) | {
-        "floors": {
-            floor.name: {"value": None if isnan(floor.value) else floor.value, "reached": floor.reached}
-            for floor in wanted
-        },
-        "facts": dict(facts),
-        "missing": list(missing),
-    }
-    (folder / "library.json").write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n")
-    (folder / "library.md").write_text(text + "\n")
-    print(f"\n{text}\n\nWritten to {folder}/library.md and library.json")
-    return all(floor.reached for floor in wanted)
+    wanted = floors(measured, plan, service)
+    parts = [tables(measured, plan, service), floor_block(wanted), bullets(facts), *missing]
+    figures = as_json(measured, service) | {"facts": dict(facts), "missing": list(missing)}
+    return publish(folder, "library", parts, figures, wanted)
 
 
 def main() -> int:
@@ -104,7 +84,7 @@ def main() -> int:
     ):
         measured = contest(present, plan, Path(folder), host)
         if options.no_service:
-            service, missing = dict[str, float](), ["The service was left out."]
+            service, missing = Service(), ["The service was left out."]
         else:
             service, missing = measure_service(plan, Path(folder))
     missing += [f"Not compared: {reason}" for reason in measured.absent.values()]

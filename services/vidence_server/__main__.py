@@ -85,13 +85,17 @@ async def _serve_bridge(settings: SuiteSettings) -> None:
     from vidence_server.bridge.app import serve_bridge  # noqa: PLC0415  # as in `_serve`
     from vidence_server.runtime.metrics import Metrics  # noqa: PLC0415  # as in `_serve`
     from vidence_server.runtime.metrics_server import MetricsServer  # noqa: PLC0415  # as in `_serve`
+    from vidence_server.runtime.tracing import open_tracing  # noqa: PLC0415  # as in `_serve`
 
     metrics = Metrics(version=version("vidence"))
     async with MetricsServer(settings.metrics, metrics) as served:
         if served.port is not None:
             url = f"http://{settings.metrics.host}:{served.port}/metrics"
             structlog.get_logger("vidence_server.bridge").info("metrics", url=url)
-        await serve_bridge(settings.bridge, metrics, version=version("vidence"), clock=SystemClock())
+        async with open_tracing(settings.tracing, metrics, version=version("vidence")) as tracing:
+            await serve_bridge(
+                settings.bridge, metrics, version=version("vidence"), clock=SystemClock(), tracing=tracing
+            )
 
 
 def _bridge_settings(path: Path | None, environ: Mapping[str, str]) -> tuple[BridgeSettings, Path]:

@@ -17,6 +17,8 @@ from vidence_server.extraction.settings import ExtractionSettings
 from vidence_server.face.settings import FaceSettings
 from vidence_server.library.settings import LibrarySettings
 from vidence_server.monitor.settings import MonitorSettings
+from vidence_server.review.settings import ReviewSettings
+from vidence_server.runtime.access_settings import AccessSettings, TlsSettings
 from vidence_server.runtime.settings import (
     LogSettings,
     MetricsSettings,
@@ -24,6 +26,7 @@ from vidence_server.runtime.settings import (
     ServerSettings,
     load_settings,
 )
+from vidence_server.runtime.tracing import TracingSettings
 from vidence_server.storage.backend import PoolLimits
 from vidence_server.storage.location import StateLocation
 
@@ -94,14 +97,28 @@ class BusSettings(Section):
     address: str = Field("127.0.0.1:50051", description="What a gRPC client dials: host:port or unix:PATH.")
 
 
+class FilingSettings(Section):
+    """Where services find the libraries that their results go into."""
+
+    library_address: str = Field(
+        "127.0.0.1:50055",
+        description="What a gRPC client dials: host:port or unix:PATH; not used where the process serves "
+        "libraries itself.",
+    )
+
+
 class SuiteSettings(Section):
     """All sections of a process."""
 
     server: ServerSettings = ServerSettings()
+    access: AccessSettings = AccessSettings()
+    tls: TlsSettings = TlsSettings()
     log: LogSettings = LogSettings()
     metrics: MetricsSettings = MetricsSettings()
+    tracing: TracingSettings = TracingSettings()
     storage: StorageSettings = StorageSettings()
     bus: BusSettings = BusSettings()
+    filing: FilingSettings = FilingSettings()
     inference: InferenceSettings = InferenceSettings()
     event: EventSettings = EventSettings()
     extraction: ExtractionSettings = ExtractionSettings()
@@ -109,6 +126,7 @@ class SuiteSettings(Section):
     face: FaceSettings = FaceSettings()
     library: LibrarySettings = LibrarySettings()
     capture: CaptureSettings = CaptureSettings()
+    review: ReviewSettings = ReviewSettings()
     bridge: BridgeSettings = BridgeSettings()
     monitor: MonitorSettings = MonitorSettings()
 

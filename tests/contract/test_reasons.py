@@ -23,6 +23,8 @@ from vidence_server.core.clock import SystemClock
 from vidence_server.core.deadline import Deadline
 from vidence_server.core.errors import KIND_OF_REASON, DomainError, Reason
 from vidence_server.extraction.catalogues import CardCatalogues
+from vidence_server.extraction.domain.provenance import Maker
+from vidence_server.extraction.profiles import ProfileReader, ProfileReaders
 from vidence_server.extraction.types.registry import document_type
 from vidence_server.face.domain.results import FaceChoice
 from vidence_server.face.looking import Scene, check_size, chosen_face
@@ -103,7 +105,17 @@ NOT_RAISED_HERE = {
     Reason.PATH_UNKNOWN: "the bridge",
     Reason.ORIGIN_REFUSED: "the bridge",
     Reason.BODY_TOO_LARGE: "the bridge",
-    Reason.RATE_LIMITED: "Envoy",
+    Reason.RATE_LIMITED: "Envoy, and the guard of the server",
+    Reason.CREDENTIAL_MISSING: "the guard of the server",
+    Reason.CREDENTIAL_INVALID: "the guard of the server",
+    Reason.CREDENTIAL_EXPIRED: "the guard of the server",
+    Reason.SCOPE_MISSING: "the guard of the server",
+    Reason.TENANT_UNKNOWN: "the guard of the server",
+    Reason.CALL_LIMIT: "the guard of the server",
+    Reason.REVIEW_CHANGED: "the review service",
+    Reason.REVIEW_CLAIMED: "the review service",
+    Reason.REVIEW_NOT_FOUND: "the review service",
+    Reason.REVIEW_FULL: "the review service",
 }
 """Reasons whose samples no error is compared with yet, and who raises them."""
 
@@ -158,6 +170,12 @@ async def _an_unknown_type(_: Path) -> None:
 @raises(Reason.CATALOGUE_UNKNOWN)
 async def _an_unknown_catalogue(_: Path) -> None:
     CardCatalogues({}).check("shopping_list")
+
+
+@raises(Reason.PROFILE_UNKNOWN)
+async def _an_unknown_profile(_: Path) -> None:
+    offered = ProfileReader(None, Maker("1", {}, {}))  # type: ignore[arg-type]  # nobody reads with it
+    ProfileReaders({"fast": offered}, "fast").get("shopping_list")
 
 
 def a_scene(field: str, faces: int) -> Scene:

@@ -26,6 +26,7 @@ WATCHES = [
     (BATCH, "WatchBatch"),
     ("vidence/job/v1/job_service.proto", "WatchJob"),
     (LIBRARY, "WatchLibrary"),
+    ("vidence/review/v1/review_service.proto", "WatchReview"),
     (LIBRARY, "WatchQuery"),
 ]
 

@@ -34,13 +34,14 @@ class Door:
     def __init__(self, data: Path, upstream: str, **settings: str) -> None:
         self.data = data
         self.port, self.tls_port, self.bridge_port = free_port(), free_port(), free_port()
+        self.metrics_port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.tls_url = f"https://localhost:{self.tls_port}"
         self.socket_url = f"ws://127.0.0.1:{self.port}"
         self.certificate = data / "envoy" / "localhost.crt"
         self.environ = {
             "VIDENCE_DATA_DIR": str(data),
-            "VIDENCE_METRICS__PORT": "0",
+            "VIDENCE_METRICS__PORT": str(self.metrics_port),
             "VIDENCE_LOG__FORMAT": "json",
             "VIDENCE_BRIDGE__UPSTREAM": upstream,
             "VIDENCE_BRIDGE__PORT": str(self.bridge_port),
@@ -52,10 +53,13 @@ class Door:
         self.bridge: subprocess.Popen[bytes] | None = None
         self.envoy: subprocess.Popen[bytes] | None = None
 
-    def start(self, service: str = "vidence.event.v1.EventService") -> None:
-        """Returns when Envoy has found the bridge, and the service healthy."""
+    def start(self, service: str = "vidence.event.v1.EventService", *, asks: str = "") -> None:
+        """Returns when Envoy has found the bridge, and the service healthy: by a path, where one is named."""
         self.start_bridge()
         self.envoy = self._run("envoy", "run")
+        if asks:
+            self._wait(lambda: httpx.get(f"{self.url}{asks}").status_code == 200)
+            return
         path = f"/{service}/GetStatistics"
         self._wait(lambda: httpx.get(f"{self.url}/health").status_code == 200)
         self._wait(lambda: httpx.post(f"{self.url}{path}", headers=_GRPC_WEB, content=bytes(5)).text != "")
@@ -82,6 +86,10 @@ class Door:
         transport = httpx.HTTPTransport(uds=str(self.data / "envoy" / "admin.sock"))
         with httpx.Client(transport=transport) as client:
             return client.get(f"http://envoy{path}").text
+
+    def metrics_url(self) -> str:
+        """What the bridge counts."""
+        return f"http://127.0.0.1:{self.metrics_port}/metrics"
 
     def client(self) -> httpx.AsyncClient:
         """A client whose streams may be quiet."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 
 from e2e.bus_process import OWN_CONNECTION, BusProcess
 from e2e.monitor_process import MonitorProcess
+from e2e.watching_process import RecordFile
 from eventually import eventually
 from fakes.monitor_video import folder_of_people, scene, walk_of_two, write_video
 from vidence.event.v1 import event_pb2
@@ -21,6 +24,7 @@ from vidence.event.v1 import event_service_pb2_grpc as pb_grpc
 from vidence.monitor.v1 import monitor_events_pb2
 from vidence.stream.v1 import stream_control_pb2
 
+WATCHING = Path(__file__).with_name("watching_process.py")
 LONG_S = 60.0
 """The models are loaded meanwhile, and other tests want the cores."""
 
@@ -56,10 +60,15 @@ async def listed(address: str) -> list[event_pb2.Event]:
     return sorted(answer.events, key=lambda event: event.cursor)
 
 
-async def arrived(address: str, count: int) -> list[event_pb2.Event]:
-    """The first so many events of monitors in the log, waited for."""
-    wanted = event_pb2.EventFilter(sources=["vidence/monitor"])
-    request = pb.SubscribeRequest(position=stream_control_pb2.START_POSITION_EARLIEST, filter=wanted)
+async def arrived(address: str, count: int, *, after_cursor: str = "") -> list[event_pb2.Event]:
+    """The first so many events of monitors in the log, or after a cursor, waited for."""
+    if count < 1:
+        return []
+    request = pb.SubscribeRequest(filter=event_pb2.EventFilter(sources=["vidence/monitor"]))
+    if after_cursor:
+        request.after_cursor = after_cursor
+    else:
+        request.position = stream_control_pb2.START_POSITION_EARLIEST
     events: list[event_pb2.Event] = []
     async with grpc.aio.insecure_channel(address, OWN_CONNECTION) as channel:
         call = pb_grpc.EventServiceStub(channel).Subscribe(request, timeout=LONG_S, wait_for_ready=True)
@@ -126,6 +135,40 @@ async def test_watching_outlives_the_event_service_and_every_event_arrives_later
     assert await asyncio.to_thread(later.wait) == 0
     assert [event.id for event in await arrived(bus.address, 5)] == monitor.ids
     assert len(await listed(bus.address)) == 5
+
+
+@pytest.mark.requirement("R-CA9", "R-EV6", "R-ST4")
+async def test_a_watcher_that_is_killed_misses_nothing_and_the_monitor_does_not_notice(
+    tmp_path: Path, video: Path, people: Path, bus: BusProcess
+) -> None:
+    await asyncio.to_thread(bus.start)
+    seen = RecordFile(tmp_path / "seen")
+    watcher = subprocess.Popen([sys.executable, WATCHING, bus.address, tmp_path / "seen"])
+    monitor = None
+    try:
+        await eventually(lambda: seen.cursor != "", within_s=LONG_S)  # it watches
+        monitor = MonitorProcess(tmp_path, video, bus.address, "--people", str(people))
+        await eventually(lambda: ids_in(seen) != [], within_s=LONG_S)
+        watcher.kill()
+        watcher.wait()
+        frames = await asyncio.to_thread(lambda: monitor.frames)
+        await eventually(lambda: monitor.types.count("person.appeared") == 2, within_s=LONG_S)
+        assert await asyncio.to_thread(lambda: monitor.frames) > frames
+        assert await asyncio.to_thread(monitor.wait) == 0
+    finally:
+        watcher.kill()
+        watcher.wait()
+        if monitor is not None:
+            monitor.close()
+    await arrived(bus.address, 5)
+    before = ids_in(seen)
+    later = await arrived(bus.address, 5 - len(before), after_cursor=seen.cursor)
+    assert before + [event.id for event in later] == monitor.ids
+
+
+def ids_in(seen: RecordFile) -> list[str]:
+    """Of the events that a watching process has written down."""
+    return [event.id for event in seen.events()]
 
 
 @pytest.mark.requirement("R-CA9", "R-EV6")

@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 from e2e.bridge_door import Door, EventSource, Sse
-from e2e.test_capture_models import document_with_portrait, person_before_a_camera
+from e2e.test_capture_models import document_with_portrait
+from fakes.capture_models import person_before_a_camera
 from fakes.face_pictures import Pixels
 
 FAILED = {"SESSION_STATE_FAILED", "SESSION_STATE_EXPIRED"}

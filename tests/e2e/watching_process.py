@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 import grpc
 
+from vidence.event.v1 import event_pb2
 from vidence.event.v1 import event_service_pb2 as pb
 from vidence_client.conformance import Connection, from_responses
 
@@ -90,6 +91,11 @@ class RecordFile:
         """The last cursor that was seen."""
         self.refresh()
         return next((messages[-1].cursor for messages in reversed(self._responses) if messages), "")
+
+    def events(self) -> list[event_pb2.Event]:
+        """All events that came, in their order."""
+        self.refresh()
+        return [event for messages in self._responses for message in messages for event in message.events]
 
     def connections(self) -> list[Connection]:
         """The records of all connections on which something came."""

@@ -11,12 +11,13 @@ from typing import Any
 from fakes.runtime import RunningServer, running_server
 from vidence.event.v1 import event_pb2
 from vidence.event.v1 import event_service_pb2_grpc as pb_grpc
+from vidence_server.access.principal import DEFAULT_TENANT
 from vidence_server.core.clock import Clock, SystemClock
 from vidence_server.core.ids import IdFactory
 from vidence_server.event import convert
 from vidence_server.event.app import open_service, register
 from vidence_server.event.domain.event import IncomingEvent
-from vidence_server.event.service import DEFAULT_TENANT, EventService, Tenants
+from vidence_server.event.service import EventService, Tenants
 from vidence_server.event.servicer import SERVICE_NAME
 from vidence_server.event.settings import EventSettings
 from vidence_server.runtime.interceptors.validation import ValidationInterceptor

@@ -29,6 +29,7 @@ from vidence_server.runtime.metrics import Metrics
 from vidence_server.runtime.server import RpcServer
 from vidence_server.runtime.settings import ServerSettings
 from vidence_server.storage.location import StateLocation
+from vidence_server.storage.outbox import OutboxEvent
 from vidence_server.storage.relay import Relay
 
 TENANT = "default"
@@ -67,6 +68,16 @@ class FakeEmbedder:
             raise DomainError(Reason.REQUEST_INVALID, "The text has no word.")
         scaled: npt.NDArray[np.float32] = counts / np.linalg.norm(counts)
         return scaled
+
+
+@dataclass
+class ForgetfulBus(FakeBus):
+    """Takes every event and keeps its count only: for runs whose memory is measured."""
+
+    count: int = 0
+
+    async def publish(self, events: Sequence[OutboxEvent]) -> None:
+        self.count += len(events)
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ from vidence_server.runtime.metrics import Metrics
 from vidence_server.runtime.server import AddServicer, RpcServer
 from vidence_server.runtime.settings import LogSettings, ServerSettings
 from vidence_server.runtime.stream_servicer import Envelope, ResultStreams
+from vidence_server.runtime.tracing import Tracing
 
 SERVICE = "vidence.extraction.v1.ExtractionService"
 
@@ -78,6 +79,7 @@ async def running_server(
     ready: bool = True,
     metrics: Metrics | None = None,
     clock: Clock | None = None,
+    tracing: Tracing | None = None,
     **settings: Any,
 ) -> AsyncIterator[RunningServer]:
     """A real server on a free port of the loopback, its outgoing messages validated.
@@ -87,13 +89,18 @@ async def running_server(
         ready: Whether they are ready at once.
         metrics: Where to count; None: new ones.
         clock: The server's time; None: the machine's.
+        tracing: What spans are made with; None: there are none.
         **settings: Of `ServerSettings`, over defaults that suit tests.
     """
     defaults: dict[str, Any] = {"port": 0, "validate_responses": True, "drain_accept_s": 0}
     clock = clock or SystemClock()
     metrics = metrics or Metrics(version="0.0.0")
     server = RpcServer(
-        ServerSettings(**(defaults | settings)), metrics=metrics, clock=clock, ids=IdFactory(clock)
+        ServerSettings(**(defaults | settings)),
+        metrics=metrics,
+        clock=clock,
+        ids=IdFactory(clock),
+        tracing=tracing,
     )
     names = services(server)
     for name, add in names.items():

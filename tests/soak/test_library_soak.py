@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from fakes.libraries import TENANT, OpenLibrary, made, open_library
+from fakes.libraries import TENANT, ForgetfulBus, OpenLibrary, made, open_library
 from vidence_server.core.clock import SystemClock
 from vidence_server.library.bodies import export_line
 from vidence_server.library.convert import of_library
@@ -111,7 +111,7 @@ async def write_on(opened: OpenLibrary, count: int, stop: asyncio.Event) -> int:
 
 @pytest.mark.timeout(3600)
 async def test_a_large_export_under_writes_is_one_moment_and_imports_as_it(tmp_path: Path) -> None:
-    async with open_library(tmp_path) as opened:
+    async with open_library(tmp_path, bus=ForgetfulBus()) as opened:
         await made(opened)
         async for _ in fill(opened, DOCUMENTS):
             pass
@@ -136,7 +136,7 @@ async def test_a_large_export_under_writes_is_one_moment_and_imports_as_it(tmp_p
 
 @pytest.mark.timeout(7200)
 async def test_very_many_documents_go_in_and_out_in_constant_memory(tmp_path: Path) -> None:
-    async with open_library(tmp_path) as opened:
+    async with open_library(tmp_path, bus=ForgetfulBus()) as opened:
         await made(opened, without_vectors=True)
         early = 0.0
         async for count in fill(opened, SMALL_DOCUMENTS):

@@ -5,21 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from benchmarks.peers.vectors.data import Vectors
+from benchmarks.peers.vectors.matrix import Matrix
 from benchmarks.peers.vectors.serving import options, serve
 
 
-class Direct:
-    """One matrix."""
-
-    def __init__(self, count: int, dimensions: int) -> None:
-        self.matrix = np.empty((count, dimensions), np.float32)
-
-    def add(self, first: int, vectors: Vectors) -> None:
-        """Copies rows."""
-        self.matrix[first : first + len(vectors)] = vectors
-
-    def finish(self) -> None:
-        """Nothing to do."""
+class Direct(Matrix):
+    """A product and a partition."""
 
     def search(self, query: Vectors, k: int) -> Sequence[int]:
         """The best k."""

@@ -51,7 +51,7 @@ def serve(
     # Libraries print; only answers may reach the one who asked.
     with os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1) as answers:
         os.dup2(2, 1)
-        before = _resident_bytes()
+        before = resident_bytes()
         seconds = 0.0
         for first, vectors in pieces(chosen.count, chosen.dimensions):
             start = time.perf_counter()
@@ -63,7 +63,7 @@ def serve(
         told = {
             "ready": ready,
             "ingest_s": seconds,
-            "memory_bytes": _resident_bytes() - before,
+            "memory_bytes": resident_bytes() - before,
             "disk_bytes": disk_bytes(),
         }
         print(json.dumps(told), file=answers)
@@ -88,6 +88,7 @@ def folder_bytes(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def _resident_bytes() -> int:
+def resident_bytes() -> int:
+    """Memory of this process."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")

@@ -14,6 +14,7 @@ import click
 from rich.console import Console
 
 from vidence.extraction.v1 import document_pb2
+from vidence.library.v1 import filing_pb2
 from vidence_cli.drawing import DrawingError, draw_fields
 from vidence_cli.exit_codes import ExitCode
 from vidence_cli.live import LiveReport
@@ -56,6 +57,8 @@ class Order:
         draw: Where to draw the result; None: nowhere.
         record: Where to write the provenance record; None: nowhere.
         catalogue: Name of the card catalogue for decklists; empty: the server's default.
+        profile: Name of the reading profile; empty: the server's default.
+        library_id: The library that each document goes into; empty: none.
     """
 
     document_type: str = ""
@@ -64,6 +67,8 @@ class Order:
     draw: Path | None = None
     record: Path | None = None
     catalogue: str = ""
+    profile: str = ""
+    library_id: str = ""
 
 
 @click.command()
@@ -88,6 +93,10 @@ class Order:
     help="Check such a record against the file: whether it is whole, and reading again gives the same.",
 )
 @click.option("--catalogue", metavar="NAME", default="", help="Card catalogue of the server, for decklists.")
+@click.option("--profile", metavar="NAME", default="", help="How to read: fast, balanced or accurate.")
+@click.option(
+    "--library", "library_id", metavar="ID", default="", help="Put each document into this library."
+)
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),
@@ -107,6 +116,8 @@ def extract(
     record: Path | None,
     verify: Path | None,
     catalogue: str,
+    profile: str,
+    library_id: str,
     timeout: float | None,
     **_: object,
 ) -> None:
@@ -119,7 +130,7 @@ def extract(
         told = as_json or not sys.stdout.isatty()
         holds = verify_and_tell(choice, verify, _source(files[0]).content, timeout, as_json=told)
         context.exit(ExitCode.FINE if holds else ExitCode.FAILED)
-    order = Order(document_type, page, timeout, draw, record, catalogue)
+    order = Order(document_type, page, timeout, draw, record, catalogue, profile, library_id)
     report: Report
     if as_json or not sys.stdout.isatty():
         report = JsonReport(name_files=len(files) > 1)
@@ -147,7 +158,7 @@ async def _extract_all(choice: ServerChoice, sources: Sequence[Source], order: O
     async with connect(choice) as client:
         for source in sources:
             try:
-                await _extract_one(client, source, order, report)
+                failures += not await _extract_one(client, source, order, report)
             except (ServerUnreachable, BrokenPipeError):
                 raise  # nobody answers, or nobody listens: that is no fault of the file
             except VidenceError as error:
@@ -162,8 +173,9 @@ async def _extract_all(choice: ServerChoice, sources: Sequence[Source], order: O
     return failures
 
 
-async def _extract_one(client: Client, source: Source, order: Order, report: Report) -> None:
-    document = document_pb2.Document()
+async def _extract_one(client: Client, source: Source, order: Order, report: Report) -> bool:
+    """Reads a file; False where it was read and is not in its library."""
+    document, filing = document_pb2.Document(), filing_pb2.Filing()
     record = ""
     with report.reading(source.name) as write:
         async with client.extraction.extract(
@@ -171,15 +183,22 @@ async def _extract_one(client: Client, source: Source, order: Order, report: Rep
             document_type=order.document_type,
             pdf_page=order.pdf_page,
             catalogue=order.catalogue,
+            profile=order.profile,
             record=order.record is not None,
+            library_id=order.library_id,
             timeout=order.timeout_s,
         ) as stream:
             async for message in stream:
                 write(message)
                 if message.HasField("extraction_complete"):
                     document = message.extraction_complete.document
+                    filing = message.extraction_complete.filing
                     record = message.extraction_complete.provenance_record
     if order.record is not None:
         await asyncio.to_thread(order.record.write_text, record + "\n", "utf-8")
     if order.draw is not None:
         await asyncio.to_thread(draw_fields, source.content, document.fields, order.draw)
+    if filing.HasField("error"):
+        report.failed(source.name, f"not in the library {filing.library_id}: {filing.error.message}")
+        return False
+    return True

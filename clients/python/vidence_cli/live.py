@@ -30,6 +30,7 @@ _SOURCES = {
     document_pb2.FIELD_SOURCE_VISUAL: "visual",
     document_pb2.FIELD_SOURCE_MRZ: "mrz",
     document_pb2.FIELD_SOURCE_BARCODE: "barcode",
+    document_pb2.FIELD_SOURCE_TEXT_LAYER: "PDF text",
 }
 
 

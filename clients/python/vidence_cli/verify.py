@@ -69,6 +69,7 @@ async def _read_again(
             document_type=str(asked["document_type"]),
             pdf_page=int(asked["pdf_page"]),
             catalogue=str(asked["catalogue"]),
+            profile=str(asked.get("profile", "")),
             record=True,
             timeout=timeout_s,
         ) as stream,

@@ -5,6 +5,7 @@ For the commands that judge or keep a stream itself; who wants events uses the S
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -12,12 +13,18 @@ from typing import Any, cast
 import grpc
 from google.protobuf.message import Message
 
+from vidence.batch.v1 import batch_service_pb2
 from vidence.event.v1 import event_service_pb2
 from vidence.extraction.v1 import extraction_service_pb2
-from vidence_client import VidenceError
+from vidence.job.v1 import job_service_pb2
+from vidence_client import Credentials, VidenceError
+from vidence_client.credentials import open_channel
 
 SUBSCRIBE = "vidence.event.v1.EventService/Subscribe"
 WATCH_STATISTICS = "vidence.event.v1.EventService/WatchStatistics"
+WATCH_BATCH = "vidence.batch.v1.BatchService/WatchBatch"
+WATCH_JOB = "vidence.job.v1.JobService/WatchJob"
+PROCESS_BATCH = "vidence.batch.v1.BatchService/ProcessBatch"
 EXTRACT_DOCUMENT = "vidence.extraction.v1.ExtractionService/ExtractDocument"
 
 
@@ -42,6 +49,13 @@ STREAM_KINDS: Mapping[str, StreamKind] = {
     ),
     WATCH_STATISTICS: StreamKind(
         event_service_pb2.WatchStatisticsRequest, event_service_pb2.WatchStatisticsResponse, watch=True
+    ),
+    WATCH_BATCH: StreamKind(
+        batch_service_pb2.WatchBatchRequest, batch_service_pb2.WatchBatchResponse, watch=True
+    ),
+    WATCH_JOB: StreamKind(job_service_pb2.WatchJobRequest, job_service_pb2.WatchJobResponse, watch=True),
+    PROCESS_BATCH: StreamKind(
+        batch_service_pb2.ProcessBatchRequest, batch_service_pb2.ProcessBatchResponse, watch=False
     ),
     EXTRACT_DOCUMENT: StreamKind(
         extraction_service_pb2.ExtractDocumentRequest,
@@ -107,7 +121,7 @@ class WireStream:
 
 
 def open_connection(address: str) -> grpc.aio.Channel:
-    """Opens a channel with a connection of its own: others to the same address do not share it."""
+    """Opens a channel of its own connection, with the credentials of the environment."""
     options = [
         ("grpc.use_local_subchannel_pool", 1),
         ("grpc.max_receive_message_length", -1),
@@ -117,4 +131,4 @@ def open_connection(address: str) -> grpc.aio.Channel:
     if address.startswith(("127.", "localhost:", "[::1]", "unix:")):
         # a proxy set for the outside cannot reach this machine's own loopback
         options.append(("grpc.enable_http_proxy", 0))
-    return grpc.aio.insecure_channel(address, options=options)
+    return open_channel(address, options, Credentials.from_environ(os.environ))

@@ -50,6 +50,7 @@ helps.
 
 from vidence_client.channel import DEFAULT_ADDRESS, RetryPolicy
 from vidence_client.client import Client
+from vidence_client.credentials import Credentials
 from vidence_client.cursors import is_after
 from vidence_client.errors import ClientReason, FieldViolation, ServerUnreachable, VidenceError
 from vidence_client.publishing import OnFull, Publisher, PublisherStatistics, make_event
@@ -62,6 +63,7 @@ __all__ = [
     "DEFAULT_ADDRESS",
     "Client",
     "ClientReason",
+    "Credentials",
     "FieldViolation",
     "OnFull",
     "Publisher",

@@ -10,7 +10,9 @@ from typing import Protocol, TypeVar
 
 import grpc
 
+from vidence_client.credentials import Credentials, open_channel
 from vidence_client.errors import VidenceError
+from vidence_client.tracing import InjectTrace, TracedChannel
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 MESSAGE_LIMIT_BYTES = 24 * 1024 * 1024
@@ -97,6 +99,8 @@ class Channel:
         retry: When calls are tried again.
         randomness: Source of the jitter.
         sleep: Waits for so many seconds.
+        credentials: What calls carry; None: nothing, in plaintext.
+        inject_trace: Writes the headers of the current trace; see `vidence_client.tracing`.
     """
 
     def __init__(
@@ -106,9 +110,13 @@ class Channel:
         retry: RetryPolicy | None = None,
         randomness: random.Random | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        credentials: Credentials | None = None,
+        inject_trace: InjectTrace | None = None,
     ) -> None:
         self.address = address
-        self.rpc = grpc.aio.insecure_channel(address, options=channel_options(address))
+        self.rpc: grpc.aio.Channel = open_channel(address, channel_options(address), credentials)
+        if inject_trace is not None:
+            self.rpc = TracedChannel(self.rpc, inject_trace)
         self._retry = retry or RetryPolicy()
         self._randomness = randomness or random.Random()
         self._sleep = sleep

@@ -10,10 +10,13 @@ from vidence_client.batch import BatchClient
 from vidence_client.batch_jobs import JobClient
 from vidence_client.capture import CaptureClient
 from vidence_client.channel import DEFAULT_ADDRESS, Channel, RetryPolicy
+from vidence_client.credentials import Credentials
 from vidence_client.events import EventsClient
 from vidence_client.extraction import ExtractionClient
 from vidence_client.face import FaceClient
 from vidence_client.library import LibraryClient
+from vidence_client.reviews import ReviewClient
+from vidence_client.tracing import InjectTrace
 
 
 class Client:
@@ -25,6 +28,8 @@ class Client:
         address: `host:port`, or `unix:/path/to/socket`.
         retry: When failed calls are tried again.
         randomness: Source of the jitter.
+        credentials: What calls carry; None: nothing, in plaintext.
+        inject_trace: Writes the headers of the current trace; see `vidence_client.tracing`.
     """
 
     def __init__(
@@ -33,8 +38,12 @@ class Client:
         *,
         retry: RetryPolicy | None = None,
         randomness: random.Random | None = None,
+        inject_trace: InjectTrace | None = None,
+        credentials: Credentials | None = None,
     ) -> None:
-        self._channel = Channel(address, retry=retry, randomness=randomness)
+        self._channel = Channel(
+            address, retry=retry, randomness=randomness, inject_trace=inject_trace, credentials=credentials
+        )
         self.extraction = ExtractionClient(self._channel)
         self.events = EventsClient(self._channel)
         self.batches = BatchClient(self._channel)
@@ -42,6 +51,7 @@ class Client:
         self.faces = FaceClient(self._channel)
         self.capture = CaptureClient(self._channel)
         self.libraries = LibraryClient(self._channel)
+        self.reviews = ReviewClient(self._channel)
 
     @property
     def address(self) -> str:

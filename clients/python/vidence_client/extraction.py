@@ -49,7 +49,9 @@ class ExtractionClient:
         document_type: str = "",
         pdf_page: int = 0,
         catalogue: str = "",
+        profile: str = "",
         record: bool = False,
+        library_id: str = "",
         heartbeat_period_s: float | None = None,
         timeout: float | None = None,
     ) -> Stream[Response]:
@@ -63,14 +65,17 @@ class ExtractionClient:
             document_type: Key of the type; empty: the service finds it out.
             pdf_page: Page of a PDF, from 1; 0: the first.
             catalogue: Name of the card catalogue for decklists; empty: the server's default.
+            profile: `fast`, `balanced` or `accurate`; empty: the server's default.
             record: Whether the last message brings the provenance record (`vidence_client.provenance`).
+            library_id: The library that the document goes into, told by the last message; empty: none.
             heartbeat_period_s: How often the server shows that it is alive, 1–300 s; None: its default.
             timeout: Seconds for the whole reading; None: no limit, a silent server is noticed all the same.
 
         Returns:
             The stream; iterating raises `VidenceError`, and `OSError` where the file cannot be read.
         """
-        options = _options(pdf_page, heartbeat_period_s, catalogue=catalogue, record=record)
+        options = _options(pdf_page, heartbeat_period_s, catalogue=catalogue, profile=profile, record=record)
+        options.library_id = library_id
 
         async def start(remaining_s: float | None) -> StreamCall:
             (picture,) = await bytes_of(content)
@@ -88,7 +93,9 @@ class ExtractionClient:
         document_type: str = "",
         pdf_page: int = 0,
         catalogue: str = "",
+        profile: str = "",
         record: bool = False,
+        library_id: str = "",
         timeout: float = DEFAULT_TIMEOUT_S,
     ) -> extraction_service_pb2.ReadDocumentResponse:
         """Reads one document and answers once; arguments as in `extract`, `timeout` for all attempts.
@@ -98,10 +105,10 @@ class ExtractionClient:
             OSError: The file cannot be read.
         """
         (picture,) = await bytes_of(content)
+        options = _options(pdf_page, None, catalogue=catalogue, profile=profile, record=record)
+        options.library_id = library_id
         request = extraction_service_pb2.ReadDocumentRequest(
-            content=picture,
-            document_type=document_type,
-            options=_options(pdf_page, None, catalogue=catalogue, record=record),
+            content=picture, document_type=document_type, options=options
         )
         return await self._channel.call(self._stub.ReadDocument, request, timeout=timeout)
 
@@ -119,9 +126,11 @@ class ExtractionClient:
 
 
 def _options(
-    pdf_page: int, heartbeat_period_s: float | None, *, catalogue: str, record: bool
+    pdf_page: int, heartbeat_period_s: float | None, *, catalogue: str, profile: str, record: bool
 ) -> extraction_service_pb2.ExtractionOptions:
-    options = extraction_service_pb2.ExtractionOptions(pdf_page=pdf_page, catalogue=catalogue, record=record)
+    options = extraction_service_pb2.ExtractionOptions(
+        pdf_page=pdf_page, catalogue=catalogue, profile=profile, record=record
+    )
     if heartbeat_period_s is not None:
         options.heartbeat_period.FromTimedelta(timedelta(seconds=heartbeat_period_s))
     return options

@@ -11,6 +11,7 @@ from vidence.capture.v1 import capture_service_pb2
 from vidence.event.v1 import event_pb2, event_service_pb2
 from vidence.job.v1 import job_service_pb2
 from vidence.library.v1 import library_service_pb2
+from vidence.review.v1 import review_service_pb2
 from vidence.stream.v1 import stream_control_pb2
 
 WatchRequest = (
@@ -22,6 +23,7 @@ WatchRequest = (
     | capture_service_pb2.WatchSessionsRequest
     | library_service_pb2.WatchLibraryRequest
     | library_service_pb2.WatchQueryRequest
+    | review_service_pb2.WatchReviewRequest
 )
 
 

@@ -30,10 +30,12 @@ from vidence_server.bridge.services import ALIASES, SOCKETS
 from vidence_server.bridge.settings import BridgeSettings
 from vidence_server.bridge.sockets import Sockets
 from vidence_server.bridge.statistics import COUNTERS
+from vidence_server.bridge.tracing import RequestSpans
 from vidence_server.bridge.upstream import open_upstream
 from vidence_server.core.clock import Clock
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.runtime.metrics import Metrics
+from vidence_server.runtime.tracing import Tracing
 
 _STOP_S = 2
 _VERBS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -48,7 +50,7 @@ async def open_bridge(settings: BridgeSettings) -> AsyncIterator[Bridge]:
         yield Bridge(contract, upstream, settings)
 
 
-def build_app(bridge: Bridge, *, version: str, clock: Clock) -> Starlette:
+def build_app(bridge: Bridge, *, version: str, clock: Clock, tracing: Tracing | None = None) -> Starlette:
     """The ASGI application."""
     calls = _Endpoint(Calls(bridge))
     sockets = Sockets(bridge, clock)
@@ -69,9 +71,10 @@ def build_app(bridge: Bridge, *, version: str, clock: Clock) -> Starlette:
         Mount("/", pages_app(bridge.settings.pages_dir)),
     ]
     hosts = [host.strip("[]") if "*" not in bridge.settings.hosts else "*" for host in bridge.settings.hosts]
-    return Starlette(
-        routes=routes, middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)]
-    )
+    middleware = [Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)]
+    if tracing is not None and tracing.calls is not None:
+        middleware.insert(0, Middleware(RequestSpans, spans=tracing.calls, contract=bridge.contract))
+    return Starlette(routes=routes, middleware=middleware)
 
 
 class _Endpoint:
@@ -86,7 +89,14 @@ class _Endpoint:
         await answer(scope, receive, send)
 
 
-async def serve_bridge(settings: BridgeSettings, metrics: Metrics, *, version: str, clock: Clock) -> None:
+async def serve_bridge(
+    settings: BridgeSettings,
+    metrics: Metrics,
+    *,
+    version: str,
+    clock: Clock,
+    tracing: Tracing | None = None,
+) -> None:
     """Serves until SIGTERM or SIGINT; streams are told to come back.
 
     Raises:
@@ -95,7 +105,8 @@ async def serve_bridge(settings: BridgeSettings, metrics: Metrics, *, version: s
     log = structlog.get_logger(__name__)
     async with open_bridge(settings) as bridge:
         metrics.export("bridge", lambda: bridge.statistics, counters=COUNTERS)
-        server = _Server(_config(build_app(bridge, version=version, clock=clock), settings), bridge.draining)
+        application = build_app(bridge, version=version, clock=clock, tracing=tracing)
+        server = _Server(_config(application, settings), bridge.draining)
         with _listen(settings) as door:
             host, port = door.getsockname()[:2]
             log.info("listening", address=f"{host}:{port}", services=["bridge"])

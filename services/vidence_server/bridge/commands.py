@@ -45,7 +45,8 @@ def envoy_command_group(load: Load) -> click.Group:
         """Writes the configuration and what it needs, and prints where."""
         settings, written = _prepared(load, path, folder)
         click.echo(written)
-        click.echo(" ".join(envoy_command(settings.envoy, written)), err=True)
+        with _told():
+            click.echo(" ".join(envoy_command(settings.envoy, written)), err=True)
 
     @envoy.command("run")
     @config_option

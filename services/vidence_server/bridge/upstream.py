@@ -31,6 +31,8 @@ _OPTIONS = (
 )
 _PASSED_ON = (
     "authorization",
+    "x-api-key",
+    "vidence-tenant",
     "x-request-id",
     "traceparent",
     "tracestate",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from vidence.event.v1 import event_service_pb2_grpc as pb_grpc
+from vidence_server.access.principal import DEFAULT_TENANT
 from vidence_server.core.clock import Clock
 from vidence_server.core.ids import IdFactory
 from vidence_server.event import convert
@@ -18,7 +19,6 @@ from vidence_server.event.listing import Listing
 from vidence_server.event.numbers import Numbers, NumbersFeed
 from vidence_server.event.publishing import Publishing
 from vidence_server.event.service import (
-    DEFAULT_TENANT,
     LOG_NAME,
     STATISTICS_LOG_NAME,
     EventService,
@@ -44,8 +44,6 @@ from vidence_server.streams.memory_log import MemoryLog
 from vidence_server.streams.ring import RingLimits
 from vidence_server.streams.statistics import BroadcastStatistics
 
-TENANTS = (DEFAULT_TENANT,)
-"""Whose buses a process opens."""
 _BROADCAST_COUNTERS = (
     "subscriptions",
     "broadcast",
@@ -114,7 +112,13 @@ class _Parts:
 
 @asynccontextmanager
 async def open_service(
-    settings: EventSettings, data_dir: Path, clock: Clock, ids: IdFactory, *, stale_after_s: float = 5.0
+    settings: EventSettings,
+    data_dir: Path,
+    clock: Clock,
+    ids: IdFactory,
+    *,
+    stale_after_s: float = 5.0,
+    tenants: Sequence[str] = (DEFAULT_TENANT,),
 ) -> AsyncIterator[Tenants]:
     """Opens the logs and everything that serves them; all of it ends with the context.
 
@@ -125,6 +129,7 @@ async def open_service(
         ids: For events that have none.
         stale_after_s: A subscription that ends after its peer did not read for so long counts as stale; less
             than the time in which a peer must answer pings.
+        tenants: Whose buses it has.
 
     Raises:
         DomainError: DATABASE_IN_USE, DATABASE_INCOMPATIBLE, STORAGE_FAILED, STORAGE_FULL.
@@ -149,7 +154,7 @@ async def open_service(
         )
         retention = Retention(settings.retention_age_s, settings.retention_events, settings.retention_bytes)
         services: dict[str, EventService] = {}
-        for tenant in TENANTS:
+        for tenant in tenants:
             log = await writer.open_log(tenant, LOG_NAME, retention)
             services[tenant] = await _open_bus(stack, parts, tenant, log, search)
         yield Tenants(services)

@@ -17,8 +17,6 @@ from vidence_server.streams.append import Durability
 from vidence_server.streams.broadcast import Broadcast
 from vidence_server.streams.entry import Entry
 
-DEFAULT_TENANT = "default"
-"""Whose bus every call uses until there are credentials that say more."""
 LOG_NAME = "bus"
 STATISTICS_LOG_NAME = "bus-statistics"
 

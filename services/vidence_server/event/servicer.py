@@ -17,8 +17,8 @@ from vidence_server.event.dialogue import SessionDialogue
 from vidence_server.event.domain.event import IncomingEvent
 from vidence_server.event.pipeline import PublishPipeline
 from vidence_server.event.publishing import Published
-from vidence_server.event.service import DEFAULT_TENANT, EventService, Tenants
-from vidence_server.runtime.rpc import current_rpc
+from vidence_server.event.service import EventService, Tenants
+from vidence_server.runtime.rpc import current_rpc, tenant_of
 from vidence_server.runtime.stream_servicer import Envelope, ResultStreams
 from vidence_server.runtime.watch_streams import WatchStreams
 
@@ -157,8 +157,8 @@ class EventServicer(pb_grpc.EventServiceServicer):
         """Tells the numbers again and again."""
         return self._watches.serve(context, self._service(context).feed.broadcast, convert.to_watch(request))
 
-    def _service(self, context: Context) -> EventService:  # noqa: ARG002 - the credential will say which
-        return self._tenants.service(DEFAULT_TENANT)
+    def _service(self, context: Context) -> EventService:
+        return self._tenants.service(tenant_of(context))
 
     async def _publishing(
         self, requests: AsyncIterator[pb.PublishStreamRequest], service: EventService

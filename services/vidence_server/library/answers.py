@@ -17,7 +17,8 @@ from vidence_server.library.domain.libraries import Library, LibraryChange
 from vidence_server.library.domain.searches import Hit
 from vidence_server.library.keeping import KeepPolicy
 from vidence_server.library.live import DEFAULT_IDLE_S
-from vidence_server.library.service import DEFAULT_TENANT, LibraryService
+from vidence_server.library.service import LibraryService
+from vidence_server.runtime.rpc import tenant_of
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 _NS = 1e9
@@ -242,29 +243,25 @@ class LibraryAnswers(pb_grpc.LibraryServiceServicer):
         context: Context,
     ) -> pb.GetStatisticsResponse:
         """Gives the numbers."""
-        totals = await self._service.libraries.totals(tenant_of(context))
-        numbers = self._service.statistics()
+        tenant = tenant_of(context)
+        totals = await self._service.libraries.totals(tenant)
+        commits = self._service.committer.statistics_of(tenant)
         return pb.GetStatisticsResponse(
             library_count=totals.libraries,
             document_count=totals.documents,
             face_count=totals.faces,
-            waiting_documents=numbers.commits.waiting,
-            committed_documents=numbers.commits.committed,
-            commits=numbers.commits.commits,
-            refused_documents=numbers.commits.refused,
-            searches=numbers.searches,
-            live_queries=numbers.live_queries,
-            watchers=numbers.logs.subscribers,
+            waiting_documents=commits.waiting,
+            committed_documents=commits.committed,
+            commits=commits.commits,
+            refused_documents=commits.refused,
+            searches=self._service.searching.searches[tenant],
+            live_queries=self._service.live.count(tenant),
+            watchers=self._service.logs.subscribers(tenant),
         )
 
     async def _described(self, library: Library) -> library_pb2.Library:
         progress = await self._service.progress(library)
         return convert.of_library(library, served=self._service.serves(library), reembedding=progress)
-
-
-def tenant_of(context: Context) -> str:  # noqa: ARG001 - the credential will say which
-    """Whose libraries a call is about."""
-    return DEFAULT_TENANT
 
 
 def idle_s_of(request: pb.OpenQueryRequest) -> float:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 from vidence.library.v1 import library_service_pb2_grpc as pb_grpc
+from vidence_server.access.principal import DEFAULT_TENANT
 from vidence_server.core.clock import Clock
 from vidence_server.core.ids import IdFactory
 from vidence_server.library.committer import Committer
@@ -25,9 +26,10 @@ from vidence_server.library.reembedding import Reembedding
 from vidence_server.library.search.lexical import LexicalIndex
 from vidence_server.library.search.making import make_index
 from vidence_server.library.searching import Searching
-from vidence_server.library.service import DEFAULT_TENANT, LibraryService
+from vidence_server.library.service import LibraryService
 from vidence_server.library.servicer import SERVICE_NAME, LibraryServicer
 from vidence_server.library.settings import LibrarySettings
+from vidence_server.library.shared_vectors import SharedVectors
 from vidence_server.library.sources import StreamSources
 from vidence_server.library.sweeping import Sweeper
 from vidence_server.runtime.metrics import Metrics
@@ -78,6 +80,7 @@ async def open_service(
     ids: IdFactory,
     random: Callable[[], float],
     make: MakeIndex = make_index,
+    tenants: Sequence[str] = (DEFAULT_TENANT,),
 ) -> AsyncIterator[OpenedLibrary]:
     """Opens the database and everything that works on it; all of it ends with the context.
 
@@ -91,6 +94,7 @@ async def open_service(
         ids: Names libraries, documents, faces, exports and queries.
         random: Numbers in [0, 1), for jitter.
         make: Makes indexes of vectors.
+        tenants: Whose libraries they are.
 
     Raises:
         DomainError: DATABASE_IN_USE, DATABASE_INCOMPATIBLE, STORAGE_FULL, STORAGE_FAILED.
@@ -101,7 +105,8 @@ async def open_service(
         relay = await stack.enter_async_context(Relay(outbox, bus, clock=clock, random=random))
         logs = await stack.enter_async_context(ServiceLogs(database, clock=clock, key_of=key_of))
         journal = Journal(database, logs, outbox, Changes())
-        indexes = VectorIndexes(database, make)
+        shared = SharedVectors(database, least=settings.pgvector_from) if database.shared else None
+        indexes = VectorIndexes(database, make, shared)
         journal.listen(indexes.took_place)
         async with database.snapshot() as snapshot:
             lexical = LexicalIndex(snapshot.dialect)
@@ -116,7 +121,7 @@ async def open_service(
                 service.exporting,
                 clock,
                 retention=retention,
-                tenant=DEFAULT_TENANT,
+                tenants=tenants,
             )
         )
         yield OpenedLibrary(service, relay)

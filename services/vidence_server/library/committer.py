@@ -36,12 +36,21 @@ Outcome: TypeAlias = Kept | DomainError | VectorMissing
 class CommitterStatistics:
     """What was written. Counters start with the process."""
 
-    waiting: int
+    waiting: int = 0
     """Documents that wait."""
-    committed: int
+    committed: int = 0
     """Operations that were kept; repetitions are not counted."""
-    commits: int
-    refused: int
+    commits: int = 0
+    refused: int = 0
+
+    def plus(self, more: CommitterStatistics) -> CommitterStatistics:
+        """Both together."""
+        return CommitterStatistics(
+            self.waiting + more.waiting,
+            self.committed + more.committed,
+            self.commits + more.commits,
+            self.refused + more.refused,
+        )
 
 
 @dataclass(slots=True, eq=False)
@@ -92,9 +101,7 @@ class Committer:
         self._filled = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._log = structlog.get_logger(__name__)
-        self._committed = 0
-        self._commits = 0
-        self._refused = 0
+        self._numbers: dict[str, CommitterStatistics] = {}  # bound: the tenants of the settings
 
     async def __aenter__(self) -> Self:
         """Begins."""
@@ -127,6 +134,7 @@ class Committer:
             future: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
             self._queue.append(_Submission(library, operations, future))
             self._waiting += len(operations)
+            self._count(library, waiting=len(operations))
         self._filled.set()
         return future
 
@@ -136,8 +144,15 @@ class Committer:
         return self._waiting >= self._limit
 
     def statistics(self) -> CommitterStatistics:
-        """The numbers as they are now."""
-        return CommitterStatistics(self._waiting, self._committed, self._commits, self._refused)
+        """The numbers of all tenants as they are now."""
+        total = CommitterStatistics()
+        for numbers in tuple(self._numbers.values()):
+            total = total.plus(numbers)
+        return total
+
+    def statistics_of(self, tenant: str) -> CommitterStatistics:
+        """The numbers of one tenant."""
+        return self._numbers.get(tenant, CommitterStatistics())
 
     async def _run(self) -> None:
         while True:
@@ -155,8 +170,10 @@ class Committer:
                 except Exception as error:  # noqa: BLE001  # told to those who wait; the next group goes on
                     self._log.error("commit failed", exc_info=error)
                     _fail(group, error)
+                size = sum(len(each.operations) for each in group)
+                self._count(group[0].library, waiting=-size)
                 async with self._room:
-                    self._waiting -= sum(len(each.operations) for each in group)
+                    self._waiting -= size
                     self._room.notify_all()
 
     def _next_group(self) -> Iterator[_Submission]:
@@ -179,14 +196,14 @@ class Committer:
             lambda transaction: self._write(transaction, library, operations), scope=scope_of(library)
         )
         await self._indexes.flush(library.no)
-        self._commits += 1
+        self._count(library, commits=1)
         start = 0
         for each in group:
             end = start + len(each.operations)
             if not each.future.done():
                 each.future.set_result(outcomes[start:end])
             start = end
-        self._refused += sum(isinstance(outcome, DomainError) for outcome in outcomes)
+        self._count(library, refused=sum(isinstance(outcome, DomainError) for outcome in outcomes))
 
     async def _write(
         self, transaction: Transaction, library: Library, operations: Sequence[Operation]
@@ -203,7 +220,7 @@ class Committer:
         revisions: list[int] = []
         if made.changes:
             revisions = await self._write_plan(transaction, current, made, now)
-            transaction.after_commit(lambda: self._count(len(made.changes)))
+            transaction.after_commit(lambda: self._count(library, committed=len(made.changes)))
         return [
             _outcome(operation, verdict, revisions)
             for operation, verdict in zip(operations, made.verdicts, strict=True)
@@ -244,8 +261,9 @@ class Committer:
                 transaction, library.no, nos, pinned=pinned, until_revision=until_revision
             )
 
-    def _count(self, changes: int) -> None:
-        self._committed += changes
+    def _count(self, library: Library, **more: int) -> None:
+        numbers = self.statistics_of(library.tenant)
+        self._numbers[library.tenant] = numbers.plus(CommitterStatistics(**more))
 
 
 def _outcome(operation: Operation, verdict: object, revisions: Sequence[int]) -> Outcome:

@@ -56,7 +56,11 @@ def add_hits(target: WithHits, hits: Iterable[Hit]) -> None:
     """Adds hits to a message: made where they stay, none is copied."""
     add = target.hits.add
     for rank, document_id, score, version, metadata_json, text, parts in hits:
-        message = add(rank=rank, document_id=document_id, score=score, version=version)
+        message = add()  # field by field: keyword arguments take a third longer, and there are thousands
+        message.rank = rank
+        message.document_id = document_id
+        message.score = score
+        message.version = version
         if text:
             message.text = text
         if metadata_json is not None and metadata_json != "{}":

@@ -1,4 +1,7 @@
-"""The indexes of vectors in memory: made of rows when they are first asked, and kept as the rows are."""
+"""The indexes of vectors: made of rows when they are first asked, and kept as the rows are.
+
+In memory, but for large libraries that the database searches itself; see `shared_vectors`.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from vidence_server.library.domain.documents import Vector
 from vidence_server.library.domain.libraries import Library, library_not_found
 from vidence_server.library.journal import Step
 from vidence_server.library.search.index import Ids, IndexKind, Scores, VectorIndex, Vectors
+from vidence_server.library.shared_vectors import SharedVectors
 from vidence_server.library.store import libraries, reading
 from vidence_server.storage.database import Database, Transaction
 
@@ -50,9 +54,17 @@ class _Held:
 class VectorIndexes:
     """One index for each library that was searched. A library that nobody searches takes no memory."""
 
-    def __init__(self, database: Database, make: MakeIndex) -> None:
+    def __init__(self, database: Database, make: MakeIndex, shared: SharedVectors | None = None) -> None:
+        """No index yet.
+
+        Args:
+            database: Of the service.
+            make: Makes indexes in memory.
+            shared: Searches large libraries in the database; None: none is.
+        """
         self._database = database
         self._make = make
+        self._shared = shared
         self._held: dict[int, _Held] = {}  # by library; bound: the libraries searched since the start
         self._opening: dict[int, asyncio.Lock] = {}  # bound: those that are being opened
         self._loads = 0
@@ -70,6 +82,13 @@ class VectorIndexes:
     def forget(self, library_no: int) -> None:
         """The library is gone."""
         self._held.pop(library_no, None)
+        if self._shared is not None:
+            self._shared.forget(library_no)
+
+    async def remove(self, transaction: Transaction, library_no: int) -> None:
+        """Removes what the database has of a library's vectors beside its documents."""
+        if self._shared is not None:
+            await self._shared.remove(transaction, library_no)
 
     async def flush(self, library_no: int) -> None:
         """Brings an index, where there is one, to what was committed."""
@@ -93,6 +112,10 @@ class VectorIndexes:
         Raises:
             DomainError: LIBRARY_NOT_FOUND, STORAGE_FAILED.
         """
+        if self._shared is not None and self._shared.serves(library):
+            found = await self._shared.search(library, query, k, allowed=allowed, exact=exact)
+            if found is not None:
+                return *found, IndexKind.EXACT if exact else IndexKind.APPROXIMATE
         held = await self._current(library)
         search = held.index.search_exact if exact else held.index.search
         ids, scores = await asyncio.to_thread(search, query, k, allowed)

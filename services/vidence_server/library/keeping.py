@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from vidence_server.library.domain.libraries import Library, library_not_found, 
 from vidence_server.library.indexes import check_vector
 from vidence_server.library.ports import TextEmbedder
 from vidence_server.library.store import documents, libraries
-from vidence_server.storage.database import Database
+from vidence_server.storage.database import Database, Transaction
 
 _ATTEMPTS = 4
 
@@ -129,6 +129,7 @@ class Keeper:
         if believe and library.document_count:
             async with self._database.snapshot() as snapshot:
                 there = await documents.hashes(snapshot, library.no, [each.document_id for each in drafts])
+                drafts = await _as_they_came(snapshot, library, drafts, there)
         repeated = [there.get(each.document_id) == each.content_hash for each in drafts]
         wanted = [
             index
@@ -173,6 +174,30 @@ class Keeper:
         if fresh is None:
             raise library_not_found(library.library_id)
         return fresh
+
+
+async def _as_they_came(
+    snapshot: Transaction, library: Library, drafts: Sequence[DocumentDraft], there: Mapping[str, bytes]
+) -> Sequence[DocumentDraft]:
+    """The same, where a vector that the server made is given back to it as if it had not been given.
+
+    So does whoever sends the lines of an export: the content is what it was, and its hash must be.
+    """
+    made = {
+        each.document_id: each
+        for each in drafts
+        if each.vector is not None
+        and there.get(each.document_id, each.content_hash) != each.content_hash
+        and there[each.document_id] == each.hash_without_vector()
+    }
+    if not made:
+        return drafts
+    kept = await documents.vectors_of(snapshot, library.no, list(made))
+    same = {name for name, each in made.items() if kept.get(name) == each.vector}
+    return [
+        replace(each, content_hash=there[each.document_id]) if each.document_id in same else each
+        for each in drafts
+    ]
 
 
 async def _alone(embedder: TextEmbedder, text: str, priority: Priority) -> Vector | None:

@@ -126,6 +126,10 @@ class LiveQueries:
     def __len__(self) -> int:
         return len(self._queries)
 
+    def count(self, tenant: str) -> int:
+        """How many a tenant has open."""
+        return sum(query.tenant == tenant for query in tuple(self._queries.values()))
+
     async def __aenter__(self) -> Self:
         return self
 

@@ -154,6 +154,7 @@ class LibraryRecords:
                 end=True,
             )
             await self._lexical.remove_library(transaction, library.no)
+            await self._indexes.remove(transaction, library.no)
             await libraries.remove(transaction, library.no)
             transaction.after_commit(lambda: self._indexes.forget(library.no))
             return library

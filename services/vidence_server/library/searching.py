@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import assert_never
 
 import numpy as np
@@ -29,8 +32,6 @@ from vidence_server.storage.database import Database
 
 _FIRST_PAGE = 50
 _PAGE = 500
-_READ_AT_ONCE = 1000
-"""Hits whose rows are read by one statement."""
 _PAGE_TEXT_HITS = 16
 """Hits of a page that brings texts: 16 of the longest are what a message may hold."""
 _FUSED_AT_LEAST = 100
@@ -74,8 +75,8 @@ class Searching:
         self._lexical = lexical
         self._embedders = embedders
         self._clock = clock
-        self.searches = 0
-        """Since the start."""
+        self.searches: Counter[str] = Counter()
+        """Since the start, by tenant. Bound: the tenants of the settings."""
 
     async def find(self, tenant: str, library_id: str, request: SearchRequest) -> Found:
         """Finds the list of hits.
@@ -92,7 +93,7 @@ class Searching:
             allowed = None
             if request.filter is not None:
                 allowed = await reading.filtered(snapshot, library.no, request.filter)
-        self.searches += 1
+        self.searches[tenant] += 1
         mode = self._mode(library, request)
         ranked = await self._rank(library, request, mode, allowed)
         ids, scores = _above(ranked, request.minimum_score)
@@ -107,15 +108,22 @@ class Searching:
         return Found(library, request, plan, ids, scores, ranked.fused, search_s)
 
     async def pages(self, found: Found) -> AsyncGenerator[list[Hit], None]:
-        """The hits, several at a time: few at first, so that they come soon."""
-        start, size, at_once, page_size = 0, _FIRST_PAGE, _READ_AT_ONCE, _PAGE
-        if found.request.include_text:
-            size = at_once = page_size = _PAGE_TEXT_HITS
-        while start < len(found.ids):
-            hits = await self._hits(found, start, start + size)
-            for first in range(0, len(hits), page_size):
-                yield hits[first : first + page_size]
-            start, size = start + size, at_once
+        """The hits, several at a time: few at first, so that they come soon.
+
+        The next are read while these are used; their reading ends with the generator.
+        """
+        spans = _spans(len(found.ids), with_texts=found.request.include_text)
+        ahead: asyncio.Task[list[Hit]] | None = None
+        try:
+            for start, end in [*spans, (0, 0)]:
+                now = ahead
+                ahead = asyncio.create_task(self._hits(found, start, end), name="hits") if end else None
+                if now is not None:
+                    yield await now
+        finally:
+            if ahead is not None:
+                ahead.cancel()
+                await asyncio.wait({ahead})
 
     async def _hits(self, found: Found, start: int, end: int) -> list[Hit]:
         request, nos = found.request, found.ids[start:end].tolist()
@@ -220,6 +228,13 @@ class Searching:
             return None
         made = await embedder.embed([request.query], priority=Priority.INTERACTIVE)
         return np.ascontiguousarray(made[0], np.float32)
+
+
+def _spans(count: int, *, with_texts: bool) -> list[tuple[int, int]]:
+    """Where each page of so many hits begins and ends."""
+    first, size = (_PAGE_TEXT_HITS, _PAGE_TEXT_HITS) if with_texts else (_FIRST_PAGE, _PAGE)
+    borders = [0, *range(first, count, size), count] if count > first else [0, count]
+    return list(pairwise(borders)) if count else []
 
 
 def _above(ranked: _Ranked, minimum: float | None) -> tuple[Ids, Scores]:

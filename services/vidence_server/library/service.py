@@ -20,9 +20,6 @@ from vidence_server.library.reembedding import Reembedding
 from vidence_server.library.searching import Searching
 from vidence_server.runtime.service_logs import ServiceLogs, ServiceLogsStatistics
 
-DEFAULT_TENANT = "default"
-"""Whose libraries they are until credentials say it."""
-
 
 @dataclass(frozen=True, slots=True)
 class LibraryStatistics:
@@ -68,6 +65,6 @@ class LibraryService:
             commits=self.committer.statistics(),
             indexes=self.indexes.statistics(),
             logs=self.logs.statistics(),
-            searches=self.searching.searches,
+            searches=self.searching.searches.total(),
             live_queries=len(self.live),
         )

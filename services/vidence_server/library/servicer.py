@@ -11,13 +11,14 @@ from google.api.httpbody_pb2 import HttpBody
 
 from vidence.library.v1 import library_service_pb2 as pb
 from vidence_server.library import bodies
-from vidence_server.library.answers import LibraryAnswers, idle_s_of, tenant_of
+from vidence_server.library.answers import LibraryAnswers, idle_s_of
 from vidence_server.library.convert_search import to_search
 from vidence_server.library.dialogue import QueryDialogue
 from vidence_server.library.domain.changes import ChangeFilter
 from vidence_server.library.journal import log_name
 from vidence_server.library.service import LibraryService
 from vidence_server.library.sources import StreamSources
+from vidence_server.runtime.rpc import tenant_of
 from vidence_server.runtime.stream_servicer import Envelope, ResultStreams
 from vidence_server.runtime.watch_requests import to_watch_request
 from vidence_server.runtime.watch_streams import WatchRequest, WatchStreams

@@ -14,6 +14,12 @@ class LibrarySettings(Section):
         8192, ge=64, description="Documents that may wait to be committed; who brings more waits."
     )
     commit_documents: int = Field(500, ge=1, le=10_000, description="Documents per commit at most.")
+    pgvector_from: int = Field(
+        100_000,
+        ge=1,
+        description="Documents from which on an approximate library on PostgreSQL is searched by pgvector, "
+        "in no process's memory.",
+    )
     change_retention_days: float = Field(30, gt=0, description="How long changes can be followed, days.")
     export_retention_s: float = Field(
         3600, gt=0, description="How long an interrupted export can be resumed, seconds."

@@ -217,7 +217,9 @@ class StreamSources:
 
 async def _first(requests: AsyncIterator[M]) -> M:
     first = await anext(aiter(requests), None)
-    if first is None or not first.library_id:
+    if first is None:  # so an empty body comes over HTTP: without a message that would name the library
+        raise convert.invalid("content", "is empty: a body has at least one byte, such as a line feed")
+    if not first.library_id:
         raise convert.invalid("library_id", "is needed in the first message")
     return first
 

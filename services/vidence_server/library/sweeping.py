@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 from types import TracebackType
@@ -34,7 +35,7 @@ class Sweeper:
         clock: Clock,
         *,
         retention: timedelta,
-        tenant: str,
+        tenants: Sequence[str],
     ) -> None:
         self._database = database
         self._logs = logs
@@ -42,7 +43,7 @@ class Sweeper:
         self._exporting = exporting
         self._clock = clock
         self._retention = retention
-        self._tenant = tenant
+        self._tenants = tenants
         self._task: asyncio.Task[None] | None = None
         self._log = structlog.get_logger(__name__)
 
@@ -65,19 +66,22 @@ class Sweeper:
         await self._exporting.sweep()
         before = self._clock.now() - self._retention
         before_ns = int(before.timestamp() * 1e9)
+        for tenant in self._tenants:
+            await self._expire(tenant, before_ns)
+        async with self._database.transaction() as transaction:
+            await self._outbox.forget_refused(transaction, before)
+
+    async def _expire(self, tenant: str, before_ns: int) -> None:
         after_id = ""
         while True:
             async with self._database.snapshot() as snapshot:
-                page = await libraries.page(snapshot, self._tenant, after_id=after_id, limit=_PAGE)
+                page = await libraries.page(snapshot, tenant, after_id=after_id, limit=_PAGE)
             for library in page:
                 async with self._database.transaction() as transaction:
-                    name = log_name(self._tenant, library.library_id)
-                    await self._logs.expire(transaction, name, before_ns)
+                    await self._logs.expire(transaction, log_name(tenant, library.library_id), before_ns)
             if len(page) < _PAGE:
-                break
+                return
             after_id = page[-1].library_id
-        async with self._database.transaction() as transaction:
-            await self._outbox.forget_refused(transaction, before)
 
     async def _run(self) -> None:
         while True:

@@ -13,12 +13,16 @@ import cv2
 import structlog
 
 from vidence_server.core.clock import Clock
+from vidence_server.core.errors import DomainError, Reason
 from vidence_server.core.ids import IdFactory
 from vidence_server.inference.engine import Engine
 from vidence_server.monitor import convert
 from vidence_server.monitor.domain.appearances import PersonChange
-from vidence_server.monitor.gallery import Enroller, FolderGallery, MatchRule, NobodyKnown, load_gallery
+from vidence_server.monitor.gallery import Enroller, NobodyKnown, load_gallery
+from vidence_server.monitor.library_gallery import LibraryGallery
 from vidence_server.monitor.looking import ModelFaces
+from vidence_server.monitor.matching import MatchRule
+from vidence_server.monitor.ports import FaceSearch, Gallery, SnapshotStore
 from vidence_server.monitor.service import Monitor, Source, Surroundings
 from vidence_server.monitor.settings import MonitorSettings
 from vidence_server.monitor.snapshots import BlobSnapshots, NoSnapshots
@@ -26,6 +30,7 @@ from vidence_server.monitor.sources import SourceAddress, open_source
 from vidence_server.monitor.store import AppearanceJournal, JournalSettings
 from vidence_server.runtime.metrics import Metrics
 from vidence_server.storage.blobs import FolderBlobs
+from vidence_server.storage.database import Database
 from vidence_server.storage.location import StateLocation
 from vidence_server.storage.outbox import Outbox
 from vidence_server.storage.relay import EventSink, Relay
@@ -36,7 +41,8 @@ from vidence_server.vision.faces.profile import DETECTOR, EMBEDDER, FaceProfile
 MODELS = (DETECTOR, EMBEDDER)
 """Registry names of the models that a monitor runs."""
 MIGRATIONS = Path(__file__).parent / "migrations"
-_IMAGES = "monitor_images"
+IMAGES = "monitor_images"
+"""Folder of the snapshots, in that of the data."""
 _COUNTERS = (
     "source_failures",
     "frames_read",
@@ -109,6 +115,7 @@ async def open_monitor(
     clock: Clock,
     ids: IdFactory,
     random: Callable[[], float],
+    library: FaceSearch | None = None,
 ) -> AsyncIterator[Watching]:
     """Opens everything that a monitor needs; all of it ends with the context, what was told being kept first.
 
@@ -124,33 +131,29 @@ async def open_monitor(
         clock: The time.
         ids: Names appearances and snapshots.
         random: Numbers in [0, 1), for jitter.
+        library: Asks the library of the settings; None: they name none.
 
     Raises:
         DomainError: CONFIGURATION_INVALID, DATABASE_IN_USE, DATABASE_INCOMPATIBLE, STORAGE_FULL,
             STORAGE_FAILED.
     """
     faces = ModelFaces(analyser)
-    kept = JournalSettings(retention=timedelta(days=settings.retention_days))
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(
-            location.database(f"monitor_{settings.name}", migrations=MIGRATIONS)
+        database = await _own_database(stack, settings, location)
+        rule = MatchRule(
+            published_threshold if settings.match_threshold is None else settings.match_threshold,
+            settings.match_margin,
         )
-        if database.shared:
-            structlog.get_logger(__name__).info("waiting for other monitors of this name to end")
-        await stack.enter_async_context(database.exclusive("monitor"))
-        gallery = await _gallery(settings, engine, faces, published_threshold)
+        if library is not None and settings.library:
+            gallery: Gallery = await _of_library(settings, library, rule, clock)
+        else:
+            gallery = await _of_folder(settings, engine, faces, rule)
         outbox = Outbox(database)
         relay = await stack.enter_async_context(Relay(outbox, bus, clock=clock, random=random))
-        snapshots = (
-            NoSnapshots()
-            if not settings.snapshots
-            else BlobSnapshots(
-                await stack.enter_async_context(FolderBlobs(location.folder / _IMAGES, clock=clock, ids=ids)),
-                engine,
-                clock=clock,
-                keep_for=timedelta(hours=settings.snapshot_hours),
-            )
+        snapshots = await _snapshots(
+            stack, settings, engine, FolderBlobs(location.folder / IMAGES, clock=clock, ids=ids), clock
         )
+        kept = JournalSettings(retention=timedelta(days=settings.retention_days))
         journal = await stack.enter_async_context(
             AppearanceJournal(database, outbox, convert.to_outbox_event, clock=clock, settings=kept)
         )
@@ -174,12 +177,47 @@ def export(metrics: Metrics, watching: Watching) -> None:
     metrics.export("monitor_relay", watching.relay.statistics, counters=_RELAY_COUNTERS)
 
 
-async def _gallery(
-    settings: MonitorSettings, engine: Engine, faces: ModelFaces, published_threshold: float
-) -> FolderGallery | NobodyKnown:
+async def _own_database(
+    stack: AsyncExitStack, settings: MonitorSettings, location: StateLocation
+) -> Database:
+    """That of the monitor's name, for this process alone."""
+    database = await stack.enter_async_context(
+        location.database(f"monitor_{settings.name}", migrations=MIGRATIONS)
+    )
+    if database.shared:
+        structlog.get_logger(__name__).info("waiting for other monitors of this name to end")
+    await stack.enter_async_context(database.exclusive("monitor"))
+    return database
+
+
+async def _snapshots(
+    stack: AsyncExitStack, settings: MonitorSettings, engine: Engine, blobs: FolderBlobs, clock: Clock
+) -> SnapshotStore:
+    if not settings.snapshots:
+        return NoSnapshots()
+    await stack.enter_async_context(blobs)
+    return BlobSnapshots(blobs, engine, clock=clock, keep_for=timedelta(hours=settings.snapshot_hours))
+
+
+async def _of_folder(
+    settings: MonitorSettings, engine: Engine, faces: ModelFaces, rule: MatchRule
+) -> Gallery:
     if settings.people is None:
         return NobodyKnown()
-    threshold = settings.match_threshold
-    rule = MatchRule(published_threshold if threshold is None else threshold, settings.match_margin)
     enroller = Enroller(engine, ImageDecoder(ImageLimits()), faces, settings.min_inter_eye_px)
     return await load_gallery(settings.people, rule, enroller)
+
+
+async def _of_library(
+    settings: MonitorSettings, library: FaceSearch, rule: MatchRule, clock: Clock
+) -> Gallery:
+    """The people of a library. One that is not there is a mistake; a service that is away may come back."""
+    if settings.people is not None:
+        raise DomainError(Reason.CONFIGURATION_INVALID, "People are known from a folder or from a library.")
+    try:
+        await library.check_library(settings.library)
+    except DomainError as error:
+        if error.reason is Reason.LIBRARY_NOT_FOUND:
+            raise DomainError(Reason.CONFIGURATION_INVALID, "There is no such library of people.") from None
+        structlog.get_logger(__name__).warning("the library of people is away", reason=error.reason)
+    return LibraryGallery(library, settings.library, rule, clock=clock)

@@ -13,6 +13,7 @@ import structlog
 
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.inference.engine import Engine
+from vidence_server.monitor.matching import MatchRule
 from vidence_server.monitor.ports import Faces, Identity
 from vidence_server.vision.decode import ImageDecoder
 from vidence_server.vision.faces.face import Template
@@ -29,16 +30,6 @@ class NobodyKnown:
     async def identify(self, template: Template) -> Identity | None:  # noqa: ARG002 - the signature of `Gallery`
         """Nobody."""
         return None
-
-
-@dataclass(frozen=True, slots=True)
-class MatchRule:
-    """When a face is somebody's."""
-
-    threshold: float
-    """Least similarity, -1 to 1."""
-    margin: float
-    """How much more than to anybody else."""
 
 
 class FolderGallery:
@@ -60,11 +51,7 @@ class FolderGallery:
         for name, value in zip(self._names, self._vectors @ template.vector, strict=True):
             best[name] = max(best.get(name, -1.0), float(value))
         ranked = sorted(best.items(), key=lambda entry: -entry[1])
-        name, similarity = ranked[0]
-        runner_up = ranked[1][1] if len(ranked) > 1 else -1.0
-        if similarity < self._rule.threshold or similarity - runner_up < self._rule.margin:
-            return None
-        return Identity(name, min(1.0, similarity))
+        return self._rule.decide([Identity(name, similarity) for name, similarity in ranked])
 
 
 @dataclass(frozen=True, slots=True)

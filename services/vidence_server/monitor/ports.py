@@ -62,8 +62,36 @@ class Identity:
     """-1 to 1."""
 
 
+class FaceSearch(Protocol):
+    """Finds people by the faces of a library; whoever starts the monitor hands one over."""
+
+    async def check_library(self, library_id: str) -> None:
+        """Whether there is such a library.
+
+        Raises:
+            DomainError: LIBRARY_NOT_FOUND; another reason where nobody can tell now.
+        """
+        ...
+
+    async def search_faces(
+        self, library_id: str, model: tuple[str, str], data: bytes, k: int
+    ) -> Sequence[tuple[str, float]]:
+        """The subjects that a face is most like, with their similarities, best first, each once.
+
+        Args:
+            library_id: Where.
+            model: Name and version of what made the template.
+            data: The template: 32-bit floats, little-endian.
+            k: Subjects at most.
+
+        Raises:
+            DomainError: LIBRARY_NOT_FOUND, and whatever keeps the library from answering.
+        """
+        ...
+
+
 class Gallery(Protocol):
-    """The people who are known: a folder, later a library."""
+    """The people who are known: a folder, or a library."""
 
     @property
     def threshold(self) -> float:

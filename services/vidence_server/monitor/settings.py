@@ -26,6 +26,11 @@ class MonitorSettings(Section):
     people: Path | None = Field(
         None, description="Folder of known people, `NAME/*.jpg` (png, webp too); unset: nobody is identified."
     )
+    library: str = Field(
+        "",
+        max_length=64,
+        description="Library whose enrolled faces name people by `subject_id`; in the place of `people`.",
+    )
     max_fps: float = Field(10, gt=0, le=60, description="Frames a second that are looked at, at most.")
     file_speed: str = Field(
         "recorded",

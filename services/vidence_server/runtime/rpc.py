@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
+
+from vidence_server.access.principal import DEFAULT_TENANT, Principal
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,14 @@ class Rpc:
     request_id: str
     reason: str = ""
     """Reason of the failure (`vidence.error.v1.Reason`); empty while there is none."""
+    principal: Principal | None = None
+    """Who calls; None where nobody checks credentials."""
+    tenant: str = DEFAULT_TENANT
+    """Whose data the call means; empty where it means no single tenant's."""
+    session_only: bool = False
+    """The caller has no credential; the session token of the request opens its session, whoever owns it."""
+    end_stream: Callable[[], None] | None = None
+    """Ends the stream of the call because its credential does; None: it has no way to end by itself."""
 
 
 _CURRENT: ContextVar[Rpc | None] = ContextVar("vidence_rpc", default=None)
@@ -49,3 +60,14 @@ def current_rpc() -> Rpc | None:
 def enter_rpc(rpc: Rpc) -> None:
     """Makes `rpc` the current call of this task; gRPC gives each call a context of its own."""
     _CURRENT.set(rpc)
+
+
+def current_tenant() -> str:
+    """Whose data the call in flight means; the default tenant outside of calls."""
+    rpc = _CURRENT.get()
+    return rpc.tenant if rpc is not None else DEFAULT_TENANT
+
+
+def tenant_of(context: object) -> str:  # noqa: ARG001 - servicers name the call; each has a task of its own
+    """The tenant of a call, asked for within it."""
+    return current_tenant()

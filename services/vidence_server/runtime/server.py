@@ -17,16 +17,21 @@ from grpc_reflection.v1alpha import reflection
 from vidence_server.core.clock import Clock
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.core.ids import IdFactory
+from vidence_server.runtime.access_guard import AccessGuard
+from vidence_server.runtime.access_rules import check_rules
+from vidence_server.runtime.interceptors.access import AccessInterceptor
 from vidence_server.runtime.interceptors.admission import Admission
 from vidence_server.runtime.interceptors.chain import InterceptorChain, Undecodable
 from vidence_server.runtime.interceptors.errors import ErrorInterceptor
 from vidence_server.runtime.interceptors.observation import ObservationInterceptor
 from vidence_server.runtime.interceptors.request_context import RequestContextInterceptor
+from vidence_server.runtime.interceptors.tracing import TracingInterceptor
 from vidence_server.runtime.interceptors.validation import ValidationInterceptor
 from vidence_server.runtime.metrics import Metrics
 from vidence_server.runtime.server_options import server_options
 from vidence_server.runtime.settings import ServerSettings
 from vidence_server.runtime.stream_servicer import ResultStreams
+from vidence_server.runtime.tracing import Tracing
 from vidence_server.runtime.watch_streams import WatchStreams
 
 AddServicer = Callable[[grpc.aio.Server], None]
@@ -49,8 +54,31 @@ class RpcServer:
     ```
     """
 
-    def __init__(self, settings: ServerSettings, *, metrics: Metrics, clock: Clock, ids: IdFactory) -> None:
+    def __init__(
+        self,
+        settings: ServerSettings,
+        *,
+        metrics: Metrics,
+        clock: Clock,
+        ids: IdFactory,
+        guard: AccessGuard | None = None,
+        credentials: grpc.ServerCredentials | None = None,
+        tracing: Tracing | None = None,
+    ) -> None:
+        """A server at rest.
+
+        Args:
+            settings: The section `server`.
+            metrics: Where calls and streams are counted.
+            clock: The time.
+            ids: Names calls and streams.
+            guard: Checks who calls, open as long as the server; None: anybody may.
+            credentials: For TLS; None: plaintext.
+            tracing: What spans are made with; None: there are none.
+        """
         self.settings = settings
+        self._credentials = credentials
+        self._guarded = guard is not None
         self.result_streams = ResultStreams(settings, metrics=metrics.streams, clock=clock, ids=ids)
         """For servicers that answer with result streams."""
         self.watch_streams = WatchStreams(settings, metrics=metrics.streams, clock=clock, ids=ids)
@@ -64,8 +92,10 @@ class RpcServer:
         self._chain = InterceptorChain(
             [
                 RequestContextInterceptor(ids),
-                ObservationInterceptor(metrics.rpcs, clock, quiet=lambda name: name not in self._services),
+                *self._tracers(tracing or Tracing()),
+                ObservationInterceptor(metrics.rpcs, clock, quiet=self._is_quiet),
                 ErrorInterceptor(),
+                AccessInterceptor(guard, clock),
                 self._admission,
                 self._validation,
             ]
@@ -86,6 +116,8 @@ class RpcServer:
         """
         if self._server is not None:
             raise RuntimeError("services are registered before the server starts")
+        if self._guarded:
+            check_rules(service)
         self._services[service] = add
         self._admission.add(service)
         self._validation.leave(service, self_checked)
@@ -105,7 +137,7 @@ class RpcServer:
             add(server)
             self._validation.prepare(service)
         await self._add_own_services(server)
-        self._port = _listen(server, self.settings)
+        self._port = _listen(server, self.settings, self._credentials)
         await server.start()
         self._server = server
         self._log.info("listening", address=self.address, services=sorted(self._services))
@@ -148,8 +180,10 @@ class RpcServer:
         until_s = self._clock.monotonic() + grace_s
         await self._health.enter_graceful_shutdown()
         self._admission.drain()
-        await self.watch_streams.drain(grace_s)
-        await self.result_streams.drain(grace_s)
+        # One grace for all of them.
+        async with asyncio.TaskGroup() as ending:
+            ending.create_task(self.watch_streams.drain(grace_s))
+            ending.create_task(self.result_streams.drain(grace_s))
         await asyncio.sleep(self.settings.drain_accept_s)
         await self.stop(max(0.0, until_s - self._clock.monotonic()))
 
@@ -161,6 +195,13 @@ class RpcServer:
             await self._server.stop(grace_s)
             self._server = None
             self._log.info("stopped")
+
+    def _tracers(self, tracing: Tracing) -> list[TracingInterceptor]:
+        return [] if tracing.calls is None else [TracingInterceptor(tracing.calls, self._is_quiet)]
+
+    def _is_quiet(self, service: str) -> bool:
+        """Whether calls of it are not worth a line: health and reflection."""
+        return service not in self._services
 
     async def _add_own_services(self, server: grpc.aio.Server) -> None:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
@@ -176,11 +217,16 @@ def _full_name(module: object, service: str) -> str:
     return name
 
 
-def _listen(server: grpc.aio.Server, settings: ServerSettings) -> int:
+def _listen(
+    server: grpc.aio.Server, settings: ServerSettings, credentials: grpc.ServerCredentials | None
+) -> int:
     host = settings.host
     address = host if host.startswith(_UNIX) else f"{host}:{settings.port}"
     try:
-        port = server.add_insecure_port(address)
+        if credentials is None:
+            port = server.add_insecure_port(address)
+        else:
+            port = server.add_secure_port(address, credentials)
     except RuntimeError as error:
         raise DomainError(
             Reason.CONFIGURATION_INVALID,

@@ -173,6 +173,10 @@ class ServiceLogs:
         watched = tuple(self._watched.values())
         return ServiceLogsStatistics(len(watched), sum(each.subscribers for each in watched))
 
+    def subscribers(self, tenant: str) -> int:
+        """How many watch the logs of a tenant."""
+        return sum(each.subscribers for name, each in self._watched.items() if name.tenant == tenant)
+
     async def subscribe(self, name: LogName, request: SubscriptionRequest) -> Subscription:
         """Opens a subscription; `close` gives it back.
 

@@ -6,9 +6,11 @@ import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from types import NoneType
+from typing import Any, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic.fields import FieldInfo
 
 from vidence_server.core.errors import DomainError, Reason
 
@@ -17,9 +19,25 @@ _DELIMITER = "__"
 
 
 class Section(BaseModel):
-    """Base of every group of settings. Frozen; an unknown key is an error."""
+    """Base of every group of settings. Frozen; an unknown key is an error.
+
+    An empty text unsets a setting that may be unset: TOML and the environment have no other word for it.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _unset(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping):
+            return values
+        empty = {name for name, value in values.items() if value == "" and _may_be_unset(cls, name)}
+        return {name: None if name in empty else value for name, value in values.items()}
+
+
+def _may_be_unset(section: type[BaseModel], name: str) -> bool:
+    field: FieldInfo | None = section.model_fields.get(name)
+    return field is not None and NoneType in get_args(field.annotation)
 
 
 S = TypeVar("S", bound=Section)

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
 import grpc
@@ -19,6 +20,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc.status_pb2 import Status
 
 from vidence.stream.v1.stream_control_pb2 import Connected, Heartbeat
+from vidence_server.access import refusals
 from vidence_server.core.clock import Clock
 from vidence_server.core.errors import DomainError
 from vidence_server.core.ids import IdFactory
@@ -163,6 +165,7 @@ class ResultStreams:
             emit_time=self._clock.now(),
         )
         self._open.add(stream)
+        stream.account.rpc.end_stream = partial(stream.box.interrupt, refusals.expired())
         return stream
 
     def _connected(self, stream: _Stream[Any], period_s: float) -> Connected:

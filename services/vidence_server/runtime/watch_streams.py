@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import grpc
@@ -111,6 +112,7 @@ class WatchStreams:
         try:
             subscription = await source.subscribe(self._asked(request, account))
             self._open[subscription] = None
+            account.rpc.end_stream = partial(subscription.end, EndReason.CREDENTIAL_EXPIRED)
             try:
                 writer = _Writer(context, subscription, account, self._settings.retry_delay_s)
                 reason = await writer.watch() if dialogue is None else await writer.converse(dialogue)

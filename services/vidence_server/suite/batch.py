@@ -11,6 +11,7 @@ from vidence_server.extraction import convert
 from vidence_server.extraction.domain.events import ExtractionComplete
 from vidence_server.extraction.service import ExtractionRequest, ExtractionService
 from vidence_server.inference.engine import Priority
+from vidence_server.suite.libraries import libraries_of
 from vidence_server.suite.process import Process
 from vidence_server.suite_settings import SuiteSettings
 
@@ -36,7 +37,7 @@ class ExtractionReader:
 
 def models(settings: SuiteSettings) -> tuple[str, ...]:
     """Those that find and read text, where workers run in this process."""
-    return () if settings.batch.workers == 0 else extraction.MODELS
+    return () if settings.batch.workers == 0 else extraction.models(settings.extraction)
 
 
 def reader_of(process: Process) -> ExtractionReader:
@@ -60,6 +61,7 @@ async def open_service(process: Process) -> None:
             settings.batch,
             settings.storage.location,
             await process.bus_for_others(),
+            await libraries_of(process),
             clock=process.clock,
             ids=process.ids,
             random=randomness,

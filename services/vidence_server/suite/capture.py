@@ -8,18 +8,20 @@ from contextlib import aclosing
 
 from vidence.extraction.v1 import extraction_service_pb2 as pb
 from vidence_server.capture import app
+from vidence_server.capture.snapshots import MonitorSnapshots
 from vidence_server.extraction import app as extraction
 from vidence_server.extraction import convert
 from vidence_server.extraction.service import ExtractionRequest
 from vidence_server.inference.engine import Priority
+from vidence_server.monitor.app import IMAGES as MONITOR_IMAGES
 from vidence_server.storage.blobs import FolderBlobs
 from vidence_server.suite.process import Process
 from vidence_server.suite_settings import SuiteSettings
 
 
-def models(settings: SuiteSettings) -> tuple[str, ...]:  # noqa: ARG001 - the signature of `ServiceModule`
+def models(settings: SuiteSettings) -> tuple[str, ...]:
     """Those that look at faces, and those that read what was captured."""
-    return (*app.MODELS, *extraction.MODELS)
+    return (*app.MODELS, *extraction.models(settings.extraction))
 
 
 async def open_service(process: Process) -> None:
@@ -47,12 +49,18 @@ async def open_service(process: Process) -> None:
     blobs = await process.stack.enter_async_context(
         FolderBlobs(folder / "capture-images", clock=process.clock, ids=process.ids)
     )
+    # Opened to read only: the monitor, another process, sweeps its own pictures.
+    snapshots = MonitorSnapshots(FolderBlobs(folder / MONITOR_IMAGES, clock=process.clock, ids=process.ids))
     capture = await process.stack.enter_async_context(
         app.open_service(
             settings.capture,
             folder,
             app.build_helpers(
-                settings.capture, engine=process.models, sessions=process.sessions, extract=extract
+                settings.capture,
+                engine=process.models,
+                sessions=process.sessions,
+                extract=extract,
+                snapshots=snapshots,
             ),
             blobs,
             await process.bus_for_others(),
@@ -60,6 +68,7 @@ async def open_service(process: Process) -> None:
             ids=process.ids,
             random=random.Random().random,
             database=settings.storage.location.database("capture", migrations=app.MIGRATIONS),
+            tenants=process.tenants,
         )
     )
     app.export(process.metrics, capture)

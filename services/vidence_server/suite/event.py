@@ -23,6 +23,7 @@ async def open_service(process: Process) -> None:
             process.ids,
             # The ping that ends a frozen peer may be on its way before the first write that waits.
             stale_after_s=settings.server.keepalive_timeout_s / 2,
+            tenants=process.tenants,
         )
     )
     process.light_services.append(app.register(process.server, tenants))

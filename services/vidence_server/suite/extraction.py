@@ -6,6 +6,7 @@ import random
 
 from vidence_server.extraction import app
 from vidence_server.extraction.recording import RunRecorder
+from vidence_server.suite.libraries import libraries_of
 from vidence_server.suite.process import Process
 from vidence_server.suite_settings import SuiteSettings
 
@@ -14,9 +15,9 @@ _RUN_COUNTERS = ("written", "dropped", "failures")
 _RELAY_COUNTERS = ("relayed", "refused", "failures")
 
 
-def models(settings: SuiteSettings) -> tuple[str, ...]:  # noqa: ARG001 - the signature of `ServiceModule`
+def models(settings: SuiteSettings) -> tuple[str, ...]:
     """Those that find and read text."""
-    return app.MODELS
+    return app.models(settings.extraction)
 
 
 async def open_service(process: Process) -> None:
@@ -29,7 +30,8 @@ async def open_service(process: Process) -> None:
         ids=process.ids,
         recorder=await _open_records(process),
     )
-    process.model_services.append(app.register(process.server, service, process.clock))
+    libraries = await libraries_of(process)
+    process.model_services.append(app.register(process.server, service, process.clock, libraries))
 
 
 async def _open_records(process: Process) -> RunRecorder | None:

@@ -7,7 +7,7 @@ import logging
 import os
 import random
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import assert_never
@@ -16,6 +16,7 @@ import click
 import structlog
 import uvloop
 
+from vidence_server.access.principal import DEFAULT_TENANT
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.face.app import load_thresholds, version_of
 from vidence_server.monitor import app, convert
@@ -27,6 +28,7 @@ from vidence_server.monitor.domain.appearances import (
 )
 from vidence_server.monitor.service import Monitor
 from vidence_server.monitor.sources import SourceAddress, parse_source
+from vidence_server.runtime.library_client import LibraryClient
 from vidence_server.runtime.lifecycle import until_signal
 from vidence_server.runtime.logs import configure_logs
 from vidence_server.runtime.metrics_server import MetricsServer
@@ -38,6 +40,8 @@ from vidence_server.vision.faces.profile import EMBEDDER
 _USAGE = 2
 _METRICS_PORT = 9465
 """Beside that of `vidence serve` on the same machine."""
+_ANSWER_S = 1.0
+"""Longest wait for the library: frames wait meanwhile."""
 
 
 class _Models:
@@ -58,6 +62,8 @@ class _Models:
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Folder of known people, NAME/*.jpg; without it nobody is named.",
 )
+@click.option("--library", help="Library whose enrolled faces name people; in the place of --people.")
+@click.option("--library-address", help="Address of the library service: host:port or unix:PATH.")
 @click.option("--name", help="Names this monitor in its events; a process and a database each.")
 @click.option("--fast", is_flag=True, help="Watch a file as fast as the models go, without dropping frames.")
 @click.option("--bus", help="Address of the event service: host:port or unix:PATH.")
@@ -73,6 +79,8 @@ def monitor(
     *,
     source: str,
     people: Path | None,
+    library: str | None,
+    library_address: str | None,
     name: str | None,
     fast: bool,
     bus: str | None,
@@ -84,10 +92,12 @@ def monitor(
     SOURCE is a video file, camera:N, or an rtsp:// or http:// URL. Ends with the file, else at SIGTERM or
     Ctrl-C. A camera that breaks is opened again and again; events wait on disk while the bus is away.
     """
-    asked = {"people": people, "name": name, "file_speed": "fast" if fast else None}
+    asked = {"people": people, "library": library, "name": name, "file_speed": "fast" if fast else None}
     overrides = {"monitor": {key: value for key, value in asked.items() if value is not None}}
     if bus is not None:
         overrides["bus"] = {"address": bus}
+    if library_address is not None:
+        overrides["filing"] = {"library_address": library_address}
     try:
         settings = _with_metrics_port(load_suite_settings(path, os.environ, overrides))
         configure_logs(settings.log, sys.stderr)
@@ -130,6 +140,7 @@ async def _watch(
                 clock=process.clock,
                 ids=process.ids,
                 random=random.Random().random,
+                library=await _people_of(process),
             )
         )
         app.export(process.metrics, watching)
@@ -142,6 +153,37 @@ async def _watch(
             dropped=numbers.frames_dropped,
             people=numbers.appeared,
         )
+
+
+class _LibraryOfPeople:
+    """Asks the library service for faces; fits `monitor.ports.FaceSearch`."""
+
+    def __init__(self, client: LibraryClient, tenant: str) -> None:
+        self._client = client
+        self._tenant = tenant
+
+    async def check_library(self, library_id: str) -> None:
+        """Whether there is such a library; raises `DomainError`."""
+        await self._client.check(self._tenant, library_id)
+
+    async def search_faces(
+        self, library_id: str, model: tuple[str, str], data: bytes, k: int
+    ) -> Sequence[tuple[str, float]]:
+        """The subjects that a face is most like; raises `DomainError`."""
+        return await self._client.search_faces(self._tenant, library_id, model, data, k)
+
+
+async def _people_of(process: Process) -> _LibraryOfPeople | None:
+    """What names people, where the settings name a library."""
+    if not process.settings.monitor.library:
+        return None
+    client = LibraryClient(
+        process.settings.filing.library_address,
+        process.own_calls,
+        deadline_s=_ANSWER_S,
+        connect_s=_ANSWER_S,
+    )
+    return _LibraryOfPeople(await process.stack.enter_async_context(client), DEFAULT_TENANT)
 
 
 async def _until_end_or_signal(running: Monitor) -> None:

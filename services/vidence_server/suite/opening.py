@@ -13,15 +13,21 @@ from pathlib import Path
 
 import structlog
 
-from vidence_server.core.clock import SystemClock
+from vidence_server.core.clock import Clock, SystemClock
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.core.ids import IdFactory
 from vidence_server.inference.engine import Engine, EngineSettings
+from vidence_server.runtime.access_guard import AccessGuard
+from vidence_server.runtime.access_opening import make_guard
+from vidence_server.runtime.access_settings import AccessSettings, TlsSettings
 from vidence_server.runtime.logs import configure_logs
 from vidence_server.runtime.metrics import Metrics
 from vidence_server.runtime.metrics_server import MetricsServer
+from vidence_server.runtime.own_calls import own_calls
 from vidence_server.runtime.server import RpcServer
 from vidence_server.runtime.settings import LogSettings
+from vidence_server.runtime.tls import check_exposure, server_credentials
+from vidence_server.runtime.tracing import open_tracing
 from vidence_server.suite.models import load_sessions
 from vidence_server.suite.process import Process
 from vidence_server.suite.table import SERVICES, ServiceModule, module_of
@@ -39,6 +45,7 @@ _ENGINE_COUNTERS = (
     "batch_size_sum",
 )
 """Statistics of the engine that only ever grow."""
+_ACCESS_COUNTERS = ("ended_streams", "refused", "rate_limited", "call_limited")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +81,10 @@ async def open_suite(settings: SuiteSettings, services: Collection[str] = SERVIC
     """
     if not set(services) <= set(SERVICES):
         raise ValueError(f"services are {SERVICES}")
+    check_exposure(settings.server, settings.access, settings.tls)
     modules = [module_of(name) for name in SERVICES if name in services]
     async with AsyncExitStack() as stack:
-        process = await open_process(stack, settings, modules)
+        process = await open_process(stack, settings, modules, listens=True)
         metrics_server = await stack.enter_async_context(MetricsServer(settings.metrics, process.metrics))
         if metrics_server.port is not None:
             log = structlog.get_logger("vidence_server.suite")
@@ -106,6 +114,9 @@ async def embedded_suite(environ: Mapping[str, str]) -> AsyncIterator[str]:
         own = {
             "server": settings.server.model_copy(update={"host": f"unix:{folder}/suite.sock"}),
             "metrics": settings.metrics.model_copy(update={"enabled": False}),
+            # Only the command reaches the socket, in a folder of its own.
+            "access": AccessSettings(),
+            "tls": TlsSettings(),
             "storage": settings.storage.model_copy(
                 update={"data_dir": Path(folder), "database_url": None, "database_urls": {}}
             ),
@@ -117,13 +128,36 @@ async def embedded_suite(environ: Mapping[str, str]) -> AsyncIterator[str]:
 
 
 async def open_process(
-    stack: AsyncExitStack, settings: SuiteSettings, modules: Collection[ServiceModule]
+    stack: AsyncExitStack,
+    settings: SuiteSettings,
+    modules: Collection[ServiceModule],
+    *,
+    listens: bool = False,
 ) -> Process:
-    """What all services share; one engine for all their models."""
+    """What all services share; one engine for all their models.
+
+    Args:
+        stack: Ends it.
+        settings: Of the process.
+        modules: Its services.
+        listens: Whether its server will be entered; then it gets a guard and a certificate.
+    """
     clock = SystemClock()
     ids = IdFactory(clock)
     metrics = Metrics(version=version("vidence"))
-    server = RpcServer(settings.server, metrics=metrics, clock=clock, ids=ids)
+    tracing = await stack.enter_async_context(
+        open_tracing(settings.tracing, metrics, version=version("vidence"))
+    )
+    guard = await open_guard(stack, settings, metrics, clock) if listens else None
+    server = RpcServer(
+        settings.server,
+        metrics=metrics,
+        clock=clock,
+        ids=ids,
+        guard=guard,
+        credentials=server_credentials(settings.tls) if listens else None,
+        tracing=tracing,
+    )
     _make_folder(settings.storage.folder)
     # By name once: several services may run the same model.
     names = dict.fromkeys(name for module in modules for name in module.models(settings))
@@ -131,10 +165,32 @@ async def open_process(
     engine = None
     if sessions:
         engine = await stack.enter_async_context(
-            Engine(sessions, _engine_settings(settings.inference), clock)
+            Engine(sessions, _engine_settings(settings.inference), clock, tracing.steps)
         )
         metrics.export("engine", engine.statistics, counters=_ENGINE_COUNTERS)
-    return Process(settings, server, metrics, clock, ids, stack, sessions, engine)
+    process = Process(settings, server, metrics, clock, ids, stack, sessions, engine)
+    process.guard = guard
+    process.tenants = settings.access.tenants
+    process.own_calls = own_calls(settings.access, settings.tls)
+    return process
+
+
+async def open_guard(
+    stack: AsyncExitStack,
+    settings: SuiteSettings,
+    metrics: Metrics,
+    clock: Clock,
+) -> AccessGuard | None:
+    """Who stands at the door, until the stack closes; None: anybody may come in.
+
+    Raises:
+        DomainError: CONFIGURATION_INVALID.
+    """
+    guard = make_guard(settings.access, clock)
+    if guard is not None:
+        await stack.enter_async_context(guard)
+        metrics.export("access", guard.statistics, counters=_ACCESS_COUNTERS)
+    return guard
 
 
 def _make_folder(folder: Path) -> None:

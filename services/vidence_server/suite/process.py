@@ -5,16 +5,39 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from typing import Protocol
 
+from vidence_server.access.principal import DEFAULT_TENANT
 from vidence_server.core.clock import Clock
 from vidence_server.core.ids import IdFactory
 from vidence_server.inference.engine import Engine
 from vidence_server.inference.session import ModelSession
+from vidence_server.runtime.access_guard import AccessGuard
 from vidence_server.runtime.bus_client import BusClient
 from vidence_server.runtime.metrics import Metrics
+from vidence_server.runtime.own_calls import OwnCalls
 from vidence_server.runtime.server import RpcServer
 from vidence_server.storage.relay import EventSink
 from vidence_server.suite_settings import SuiteSettings
+
+
+class Libraries(Protocol):
+    """Libraries, as services see them that put their results there."""
+
+    async def check(self, tenant: str, library_id: str) -> None:
+        """Whether there is such a library; raises `DomainError`."""
+        ...
+
+    async def put(
+        self,
+        tenant: str,
+        library_id: str,
+        document_id: str,
+        result: bytes,
+        properties: Mapping[str, str | float],
+    ) -> None:
+        """Makes a result a document of a library; raises `DomainError`."""
+        ...
 
 
 @dataclass(slots=True)
@@ -32,6 +55,14 @@ class Process:
     """The models of all services, by name."""
     engine: Engine | None
     """None where no service runs models."""
+    tenants: tuple[str, ...] = (DEFAULT_TENANT,)
+    """Whose data the services keep apart."""
+    guard: AccessGuard | None = None
+    """Who stands at the door; None: anybody may come in."""
+    own_calls: OwnCalls = field(default_factory=OwnCalls)
+    """What calls to other processes carry."""
+    libraries: Libraries | None = None
+    """Set by the library service where it is in this process; others ask `suite.libraries`."""
     bus: EventSink | None = None
     """Set by the event service where it is in this process; others ask `bus_for_others`."""
     light_services: list[str] = field(default_factory=list)
@@ -49,5 +80,7 @@ class Process:
     async def bus_for_others(self) -> EventSink:
         """Where domain events go: the bus of this process, or a client of the one elsewhere."""
         if self.bus is None:
-            self.bus = await self.stack.enter_async_context(BusClient(self.settings.bus.address))
+            self.bus = await self.stack.enter_async_context(
+                BusClient(self.settings.bus.address, self.own_calls)
+            )
         return self.bus

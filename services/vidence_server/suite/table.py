@@ -17,6 +17,7 @@ PORTS: Mapping[str, int] = {
     "face": 50056,
     "library": 50055,
     "batch": 50054,
+    "review": 50058,
 }
 """Services that `vidence serve` can start, by name, and where each listens when it runs alone.
 

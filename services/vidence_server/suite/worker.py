@@ -72,6 +72,7 @@ async def _work(settings: SuiteSettings, address: str, concurrency: int | None) 
                 clock=process.clock,
                 ids=process.ids,
                 random=random.Random().random,
+                own_calls=process.own_calls,
             )
         )
         app.export_worker(process.metrics, opened)

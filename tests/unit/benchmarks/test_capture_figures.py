@@ -20,7 +20,7 @@ from benchmarks.capture.standing import (
 
 
 def measured(load: Load, processed: int = 100, failed: int = 0) -> Measured:
-    return Measured(load, 100, processed, 100 - processed - failed, failed, 20, 30, 5, 6, 0.7)
+    return Measured(load, 100, processed, 100 - processed - failed, failed, 20, 30, 5, 6, 12, 0.7)
 
 
 def test_percentiles_are_values_that_occurred() -> None:

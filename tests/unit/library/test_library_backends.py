@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AbstractAsyncContextManager, aclosing
+from contextlib import aclosing
 from typing import Any
 
 import numpy as np
 import pytest
 
 from eventually import PATIENCE_S, eventually
-from fakes.libraries import TENANT, OpenLibrary, made, open_library
+from fakes.libraries import TENANT, OpenLibrary, made
+from fakes.library_homes import opened_at
 from fakes.postgres import Home
 from vidence_server.core.errors import DomainError
 from vidence_server.library.domain.documents import Kept, KeptState, draft
@@ -19,28 +20,6 @@ from vidence_server.library.domain.faces import FaceModel, FaceTemplate
 from vidence_server.library.domain.searches import SearchMode, SearchRequest
 from vidence_server.library.keeping import KeepPolicy
 from vidence_server.library.search.filters import And, Compare, Range
-from vidence_server.storage.location import StateLocation
-
-
-def opened_at(home: Home, **options: Any) -> AbstractAsyncContextManager[OpenLibrary]:
-    location = StateLocation(home.folder)
-    if home.server is not None:
-        location = OwnSchema(home.folder, str(home.server.url()), schema=home.schema("library"))
-    return open_library(home.folder, location=location, **options)
-
-
-class OwnSchema(StateLocation):
-    """PostgreSQL with a schema for this test alone."""
-
-    def __init__(self, folder: Any, url: str, *, schema: str) -> None:
-        super().__init__(folder, url=url)
-        object.__setattr__(self, "schema", schema)
-
-    def database(self, service: str, *, migrations: Any) -> Any:
-        from vidence_server.storage.database import Database
-
-        schema: str = getattr(self, "schema")  # noqa: B009 - set past a frozen class
-        return Database(self.url, migrations=migrations, schema=schema, grace_s=0.05)
 
 
 async def keep(opened: OpenLibrary, *rows: tuple[str, str, dict[str, Any]]) -> list[KeptState]:

@@ -209,7 +209,7 @@ async def test_hits_that_are_deleted_while_they_are_read_are_left_out(tmp_path: 
         found = await opened.service.searching.find(TENANT, "books", request)
         pages = opened.service.searching.pages(found)
         hits = list(await anext(pages))
-        await opened.service.documents.delete(TENANT, "books", before[60], 0)
+        await opened.service.documents.delete(TENANT, "books", before[600], 0)
         hits += [hit async for page in pages for hit in page]
-        assert [hit.document_id for hit in hits] == before[:60] + before[61:]
-        assert [hit.rank for hit in hits] == [*range(1, 61), *range(62, COUNT + 1)]
+        assert [hit.document_id for hit in hits] == before[:600] + before[601:]
+        assert [hit.rank for hit in hits] == [*range(1, 601), *range(602, COUNT + 1)]

@@ -44,7 +44,7 @@ async def test_changes_expire_and_an_old_revision_is_an_explicit_error(tmp_path:
             service.exporting,
             clock,
             retention=timedelta(days=30),
-            tenant=TENANT,
+            tenants=(TENANT,),
         )
         await sweeper.sweep()
         source = service.logs.of(log_name(TENANT, "books"))

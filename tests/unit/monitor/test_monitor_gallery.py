@@ -18,7 +18,8 @@ from vidence_server.core.errors import DomainError, Reason
 from vidence_server.core.ids import IdFactory
 from vidence_server.inference.engine import Engine, EngineSettings
 from vidence_server.monitor.domain.appearances import Sight
-from vidence_server.monitor.gallery import Enroller, FolderGallery, MatchRule, NobodyKnown, load_gallery
+from vidence_server.monitor.gallery import Enroller, FolderGallery, NobodyKnown, load_gallery
+from vidence_server.monitor.matching import MatchRule
 from vidence_server.monitor.snapshots import BlobSnapshots, NoSnapshots, cut_out
 from vidence_server.storage.blobs import BlobRef, FolderBlobs
 from vidence_server.vision.decode import ImageDecoder, ImageLimits

@@ -11,6 +11,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
+from eventually import PATIENCE_S
 from fakes.extraction_servicer import duration
 from fakes.runtime import (
     SERVICE,
@@ -297,3 +298,17 @@ def test_the_options_renew_aged_connections_where_asked() -> None:
     options = dict(server_options(ServerSettings(max_connection_age_s=60, max_connection_age_grace_s=5)))
     assert options["grpc.max_connection_age_ms"] == 60_000
     assert options["grpc.max_connection_age_grace_ms"] == 5_000
+
+
+@pytest.mark.requirement("R-ST7")
+async def test_watch_streams_and_result_streams_have_one_grace_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with extraction_server(open_work()) as running:
+
+        async def as_long_as_the_others(_grace_s: float) -> None:
+            await running.server.result_streams.draining.wait()
+
+        monkeypatch.setattr(running.server.watch_streams, "drain", as_long_as_the_others)
+        async with asyncio.timeout(PATIENCE_S):
+            await running.server.drain(0)

@@ -15,6 +15,7 @@ from vidence_server.runtime.settings import (
     load_settings,
     show_settings,
 )
+from vidence_server.suite_settings import load_suite_settings
 
 
 class Store(Section):
@@ -68,6 +69,23 @@ def test_lists_in_the_environment_are_json() -> None:
     assert settings.store.folders == ("a", "b")
 
 
+def test_an_empty_text_unsets_what_may_be_unset_and_nothing_else(tmp_path: Path) -> None:
+    file = written(tmp_path, "[store]\nlimit = 7\n")
+    settings = load_settings(Process, config=file, environ={"VIDENCE_STORE__LIMIT": ""})
+    assert settings.store.limit is None
+    with pytest.raises(DomainError, match=r"server\.port"):
+        load_settings(Process, config=None, environ={"VIDENCE_SERVER__PORT": ""})
+    kept = load_settings(Process, config=None, environ={"VIDENCE_SERVER__HOST": ""})
+    assert kept.server.host == ""
+
+
+@pytest.mark.requirement("R-WE1", "R-OP2")
+def test_the_tls_door_is_closed_from_the_environment() -> None:
+    environ = {"VIDENCE_BRIDGE__ENVOY__TLS_PORT": ""}
+    assert load_suite_settings(None, environ).bridge.envoy.tls_port is None
+
+
+@pytest.mark.requirement("R-OP2")
 def test_variables_of_other_processes_and_programs_are_left_alone() -> None:
     environ = {"VIDENCE_FACE__PORT": "x", "VIDENCE_DATA_DIR": "/data", "HOME": "/root", "SERVER__PORT": "7"}
     assert load_settings(Process, config=None, environ=environ) == Process()

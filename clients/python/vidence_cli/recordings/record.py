@@ -18,6 +18,9 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
+from vidence.batch.v1 import batch_service_pb2
+from vidence.event.v1 import event_service_pb2
+from vidence.job.v1 import job_service_pb2
 from vidence_cli.events.selection import (
     chosen_events,
     chosen_start,
@@ -29,8 +32,8 @@ from vidence_cli.exit_codes import ExitCode
 from vidence_cli.live import plain
 from vidence_cli.recordings.format import Header, RecordingWriter
 from vidence_cli.recordings.recorder import Captured, Recorder
-from vidence_cli.recordings.requests import WatchRequest, statistics_request
-from vidence_cli.wire import SUBSCRIBE, WATCH_STATISTICS, WireStatus
+from vidence_cli.recordings.requests import WatchRequest, like
+from vidence_cli.wire import SUBSCRIBE, WATCH_BATCH, WATCH_JOB, WATCH_STATISTICS, WireStatus
 from vidence_client import DEFAULT_ADDRESS
 
 _ASKED_FOR = WireStatus("OK")  # the end that was asked for
@@ -41,6 +44,8 @@ _ASKED_FOR = WireStatus("OK")  # the end that was asked for
 @filter_options
 @start_options
 @click.option("--stats", is_flag=True, help="Record the statistics of the bus instead of its events.")
+@click.option("--batch", "batch_id", metavar="ID", help="Record what happens to a batch instead.")
+@click.option("--job", "job_id", metavar="ID", help="Record what happens to a job instead.")
 @click.option(
     "--heartbeat", type=click.FloatRange(1, 300), metavar="SECONDS", help="Heartbeat period to ask for."
 )
@@ -65,6 +70,8 @@ def record(
     *,
     file: Path,
     stats: bool,
+    batch_id: str | None,
+    job_id: str | None,
     heartbeat: float | None,
     count: int | None,
     timeout: float | None,
@@ -72,14 +79,18 @@ def record(
     server: str,
     **_: object,
 ) -> None:
-    """Capture a stream of the bus in FILE, message by message, until Ctrl-C."""
+    """Capture a stream of the bus, or of a batch or job, in FILE, message by message, until Ctrl-C."""
     wanted = subscribe_request(
         chosen_start(context), chosen_events(context.params), heartbeat_period_s=heartbeat
     )
-    if stats and wanted.HasField("filter"):
-        raise click.UsageError("--stats takes no filter", context)
-    request: WatchRequest = statistics_request(wanted) if stats else wanted
-    header = Header(WATCH_STATISTICS if stats else SUBSCRIBE, server, version("vidence"), datetime.now(UTC))
+    others = {"--stats": stats, "--batch": batch_id, "--job": job_id}
+    chosen = [option for option, given in others.items() if given]
+    if len(chosen) > 1:
+        raise click.UsageError(f"{' and '.join(chosen)} exclude each other", context)
+    if chosen and wanted.HasField("filter"):
+        raise click.UsageError(f"{chosen[0]} takes no filter", context)
+    rpc, request = _stream(wanted, stats=stats, batch_id=batch_id, job_id=job_id)
+    header = Header(rpc, server, version("vidence"), datetime.now(UTC))
     with _progress() as progress, _opened(file) as target:
         recorder = Recorder(
             server,
@@ -92,6 +103,23 @@ def record(
         status = asyncio.run(_record(recorder, request, count, timeout))
     click.echo(f"{file}: {_told(recorder.captured)}", err=True)
     context.exit(_exit_code(status))
+
+
+def _stream(
+    wanted: event_service_pb2.SubscribeRequest, *, stats: bool, batch_id: str | None, job_id: str | None
+) -> tuple[str, WatchRequest]:
+    """Which RPC is recorded, and its request."""
+    if batch_id:
+        batch = like(wanted, batch_service_pb2.WatchBatchRequest)
+        batch.batch_id = batch_id
+        return WATCH_BATCH, batch
+    if job_id:
+        job = like(wanted, job_service_pb2.WatchJobRequest)
+        job.job_id = job_id
+        return WATCH_JOB, job
+    if stats:
+        return WATCH_STATISTICS, like(wanted, event_service_pb2.WatchStatisticsRequest)
+    return SUBSCRIBE, wanted
 
 
 async def _record(

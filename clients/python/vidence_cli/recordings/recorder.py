@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
+from vidence.stream.v1 import stream_control_pb2
 from vidence_cli.events.telling import WatchResponse
 from vidence_cli.recordings.format import RecordingWriter
 from vidence_cli.recordings.requests import WatchRequest, resumed
@@ -56,6 +57,7 @@ class Recorder:
         self._randomness = randomness
         self._on_message = on_message
         self._cursor = ""
+        self._ended = False
         self._delay_s = _RETRY_S
         self.captured = Captured()
 
@@ -94,6 +96,7 @@ class Recorder:
         self._cursor = response.cursor
         self.captured.messages += 1
         self.captured.events += len(response.events)
+        self._ended = response.control.disconnected.reason == stream_control_pb2.DISCONNECT_REASON_ENDED
         if response.control.HasField("connected"):
             self._delay_s = response.control.connected.retry_delay.ToNanoseconds() / 1e9
         self._on_message(self.captured)
@@ -102,4 +105,6 @@ class Recorder:
         return count is not None and self.captured.events >= count
 
     def _goes_on(self, status: WireStatus) -> bool:
+        if self._ended:
+            return False  # nothing comes any more, however often one asks
         return self._reconnect and (status.code in _RETRIED or status.code == "OK")

@@ -14,16 +14,18 @@ import click
 from google.protobuf.message import Message
 from rich.console import Console
 
+from vidence.batch.v1 import batch_service_pb2
 from vidence.event.v1 import event_pb2, event_service_pb2
+from vidence_cli.batch.telling import PersonTelling as BatchTelling
 from vidence_cli.events.publish import result_teller
 from vidence_cli.events.publishing import Outcome, publish_each
 from vidence_cli.events.telling import JsonTelling, PersonTelling, WatchResponse
 from vidence_cli.exit_codes import ExitCode
 from vidence_cli.live import LiveReport
-from vidence_cli.output import JsonReport, Write
+from vidence_cli.output import JsonReport, Write, write_line
 from vidence_cli.recordings.files import load_recording
 from vidence_cli.recordings.format import Recording
-from vidence_cli.wire import SUBSCRIBE
+from vidence_cli.wire import EXTRACT_DOCUMENT, SUBSCRIBE, WATCH_BATCH, WATCH_STATISTICS
 from vidence_client import DEFAULT_ADDRESS, Client
 
 
@@ -108,11 +110,24 @@ async def paced(
 def _telling(recording: Recording, name: str, *, as_json: bool, verbose: bool) -> Iterator[Write]:
     """Opens what tells the messages, to a program or to a person."""
     if not recording.header.kind.watch:
-        with (JsonReport(name_files=False) if as_json else _live_report()).reading(name) as write:
+        live = not as_json and recording.header.rpc == EXTRACT_DOCUMENT
+        with (_live_report() if live else JsonReport(name_files=False)).reading(name) as write:
             yield write
+        return
+    if recording.header.rpc == WATCH_BATCH and not as_json:
+        with BatchTelling(Console()) as batch:
+            yield lambda message: _tell_batch(batch, message)
+        return
+    if recording.header.rpc not in {SUBSCRIBE, WATCH_STATISTICS}:
+        yield write_line
         return
     telling = JsonTelling() if as_json else PersonTelling(Console(), Console(stderr=True), verbose=verbose)
     yield lambda message: telling.take(cast(WatchResponse, message))
+
+
+def _tell_batch(telling: BatchTelling, message: Message) -> None:
+    for event in cast(batch_service_pb2.WatchBatchResponse, message).events:
+        telling.take(event)
 
 
 def _live_report() -> LiveReport:

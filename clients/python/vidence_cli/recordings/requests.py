@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
+from vidence.batch.v1 import batch_service_pb2
 from vidence.event.v1 import event_service_pb2
+from vidence.job.v1 import job_service_pb2
 
-WatchRequest: TypeAlias = event_service_pb2.SubscribeRequest | event_service_pb2.WatchStatisticsRequest
+WatchRequest: TypeAlias = (
+    event_service_pb2.SubscribeRequest
+    | event_service_pb2.WatchStatisticsRequest
+    | batch_service_pb2.WatchBatchRequest
+    | job_service_pb2.WatchJobRequest
+)
+_Other = TypeVar(
+    "_Other",
+    event_service_pb2.WatchStatisticsRequest,
+    batch_service_pb2.WatchBatchRequest,
+    job_service_pb2.WatchJobRequest,
+)
 
 
 def resumed(request: WatchRequest, cursor: str) -> WatchRequest:
@@ -17,11 +30,9 @@ def resumed(request: WatchRequest, cursor: str) -> WatchRequest:
     return copy
 
 
-def statistics_request(
-    request: event_service_pb2.SubscribeRequest,
-) -> event_service_pb2.WatchStatisticsRequest:
-    """The request for statistics that starts like one for events: the shared fields have the same numbers."""
+def like(request: event_service_pb2.SubscribeRequest, kind: type[_Other]) -> _Other:
+    """A request of another watch stream that starts like this one: the shared fields have one number."""
     bare = event_service_pb2.SubscribeRequest()
     bare.CopyFrom(request)
     bare.ClearField("filter")
-    return event_service_pb2.WatchStatisticsRequest.FromString(bare.SerializeToString())
+    return kind.FromString(bare.SerializeToString())

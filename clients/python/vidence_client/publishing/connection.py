@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import queue
 import threading
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from typing import Protocol, cast
 import grpc
 
 from vidence_client.channel import channel_options
+from vidence_client.credentials import Credentials, open_sync_channel
 from vidence_client.errors import VidenceError
 
 _METHOD = "/vidence.event.v1.EventService/PublishStream"
@@ -57,7 +59,7 @@ class Line(Protocol):
 
 
 class GrpcLine:
-    """Connections over a channel of their own.
+    """Connections over a channel of their own, with the credentials of the environment.
 
     Args:
         address: `host:port`, or `unix:/path/to/socket`.
@@ -69,7 +71,8 @@ class GrpcLine:
     async def connect(self) -> GrpcConnection:
         """Opens a channel and a call on it."""
         # a channel per connection: `close` leaves none behind, so that gRPC ends completely before a fork
-        return GrpcConnection(grpc.insecure_channel(self._address, options=channel_options(self._address)))
+        options, credentials = channel_options(self._address), Credentials.from_environ(os.environ)
+        return GrpcConnection(open_sync_channel(self._address, options, credentials))
 
     async def close(self) -> None:
         """Has nothing to let go of."""

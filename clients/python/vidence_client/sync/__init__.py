@@ -16,14 +16,17 @@ from typing import Self
 
 from vidence_client import client as asynchronous
 from vidence_client.channel import DEFAULT_ADDRESS, RetryPolicy
+from vidence_client.credentials import Credentials
 from vidence_client.publishing import Publisher
-from vidence_client.sync.batch import BatchClient, JobClient
+from vidence_client.sync.batch import BatchClient
+from vidence_client.sync.batch_jobs import JobClient
 from vidence_client.sync.capture import CaptureClient
 from vidence_client.sync.events import EventsClient
 from vidence_client.sync.extraction import ExtractionClient
 from vidence_client.sync.face import FaceClient
 from vidence_client.sync.library import LibraryClient
 from vidence_client.sync.loop_thread import LoopThread
+from vidence_client.sync.reviews import ReviewClient
 from vidence_client.sync.stream import Stream, Watch
 
 __all__ = [
@@ -37,6 +40,7 @@ __all__ = [
     "LibraryClient",
     "LoopThread",
     "Publisher",
+    "ReviewClient",
     "Stream",
     "Watch",
 ]
@@ -54,9 +58,10 @@ class Client:
         *,
         retry: RetryPolicy | None = None,
         randomness: random.Random | None = None,
+        credentials: Credentials | None = None,
     ) -> None:
         self._thread = LoopThread()
-        client = self._thread.run(_make(address, retry, randomness))
+        client = self._thread.run(_make(address, retry, randomness, credentials))
         self._thread.before_end(client.close)
         self.address = address
         self.extraction = ExtractionClient(client.extraction, self._thread)
@@ -66,6 +71,7 @@ class Client:
         self.faces = FaceClient(client.faces, self._thread)
         self.capture = CaptureClient(client.capture, self._thread)
         self.libraries = LibraryClient(client.libraries, self._thread)
+        self.reviews = ReviewClient(client.reviews, self._thread)
 
     def close(self) -> None:
         """Closes the connection; calls that still run are cancelled. May be called again."""
@@ -84,7 +90,10 @@ class Client:
 
 
 async def _make(
-    address: str, retry: RetryPolicy | None, randomness: random.Random | None
+    address: str,
+    retry: RetryPolicy | None,
+    randomness: random.Random | None,
+    credentials: Credentials | None,
 ) -> asynchronous.Client:
     """Makes the client inside the loop that it will use."""
-    return asynchronous.Client(address, retry=retry, randomness=randomness)
+    return asynchronous.Client(address, retry=retry, randomness=randomness, credentials=credentials)

@@ -27,7 +27,9 @@ class ExtractionClient:
         document_type: str = "",
         pdf_page: int = 0,
         catalogue: str = "",
+        profile: str = "",
         record: bool = False,
+        library_id: str = "",
         heartbeat_period_s: float | None = None,
         timeout: float | None = None,
     ) -> Stream[Response]:
@@ -37,7 +39,9 @@ class ExtractionClient:
             document_type=document_type,
             pdf_page=pdf_page,
             catalogue=catalogue,
+            profile=profile,
             record=record,
+            library_id=library_id,
             heartbeat_period_s=heartbeat_period_s,
             timeout=timeout,
         )
@@ -50,7 +54,9 @@ class ExtractionClient:
         document_type: str = "",
         pdf_page: int = 0,
         catalogue: str = "",
+        profile: str = "",
         record: bool = False,
+        library_id: str = "",
         timeout: float = DEFAULT_TIMEOUT_S,
     ) -> extraction_service_pb2.ReadDocumentResponse:
         """Reads one document and answers once; arguments and errors as in the asynchronous client."""
@@ -59,7 +65,9 @@ class ExtractionClient:
             document_type=document_type,
             pdf_page=pdf_page,
             catalogue=catalogue,
+            profile=profile,
             record=record,
+            library_id=library_id,
             timeout=timeout,
         )
         return self._thread.run(reading)

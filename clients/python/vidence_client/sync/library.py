@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
-from vidence.library.v1 import face_pb2, library_pb2, library_service_pb2, search_pb2
+from vidence.library.v1 import library_pb2, library_service_pb2, search_pb2
 from vidence_client.channel import DEFAULT_TIMEOUT_S
 from vidence_client.library import LibraryClient as AsyncLibraryClient
 from vidence_client.library import SearchResponse
-from vidence_client.library_faces import LibraryFaces as AsyncLibraryFaces
-from vidence_client.library_transfer import ImportResponse, IngestResponse
-from vidence_client.library_transfer import LibraryTransfer as AsyncLibraryTransfer
+from vidence_client.sync.library_faces import LibraryFaces
+from vidence_client.sync.library_session import QuerySession
+from vidence_client.sync.library_transfer import LibraryTransfer
 from vidence_client.sync.loop_thread import LoopThread
 from vidence_client.sync.stream import Stream, Watch, next_of
 from vidence_client.watch_shape import GapListener, ReconnectListener
@@ -227,97 +226,17 @@ class LibraryClient:
         """Gives the list of a live query, and each other one that follows."""
         return Watch(self._client.watch_query(query_id, on_reconnect=on_reconnect), self._thread)
 
+    def query_session(
+        self,
+        library_id: str,
+        search: search_pb2.Search,
+        *,
+        on_reconnect: ReconnectListener | None = None,
+    ) -> QuerySession:
+        """Opens a live query that ends with its watch, and that can be refined meanwhile."""
+        session = self._client.query_session(library_id, search, on_reconnect=on_reconnect)
+        return QuerySession(session, self._thread)
+
     def statistics(self, *, timeout: float = DEFAULT_TIMEOUT_S) -> library_service_pb2.GetStatisticsResponse:
         """Gives the numbers of the service as they are now."""
         return self._thread.run(self._client.statistics(timeout=timeout))
-
-
-class LibraryFaces:
-    """Faces, for plain code; see `vidence_client.library_faces.LibraryFaces`."""
-
-    def __init__(self, client: AsyncLibraryFaces, thread: LoopThread) -> None:
-        self._client = client
-        self._thread = thread
-
-    def enroll(
-        self,
-        library_id: str,
-        subject_id: str,
-        face: face_pb2.FaceTemplate | bytes,
-        *,
-        face_id: str = "",
-        timeout: float = DEFAULT_TIMEOUT_S,
-    ) -> library_service_pb2.EnrollFaceResponse:
-        """Keeps a face template."""
-        enrolling = self._client.enroll(library_id, subject_id, face, face_id=face_id, timeout=timeout)
-        return self._thread.run(enrolling)
-
-    def search(
-        self,
-        library_id: str,
-        face: face_pb2.FaceTemplate | bytes,
-        *,
-        k: int = 0,
-        minimum_score: float | None = None,
-        timeout: float = DEFAULT_TIMEOUT_S,
-    ) -> library_service_pb2.SearchFacesResponse:
-        """Finds the subjects whose templates are closest to a face."""
-        searching = self._client.search(library_id, face, k=k, minimum_score=minimum_score, timeout=timeout)
-        return self._thread.run(searching)
-
-    def list(self, library_id: str, *, subject_id: str = "", page_size: int = 500) -> Iterator[face_pb2.Face]:
-        """Gives the faces of a subject, or all, by their ids, page by page."""
-        faces = self._client.list(library_id, subject_id=subject_id, page_size=page_size)
-        while (face := self._thread.run(next_of(faces))) is not None:
-            yield face
-
-    def delete_subject(self, library_id: str, subject_id: str, *, timeout: float = DEFAULT_TIMEOUT_S) -> int:
-        """Deletes all templates of a subject; gives how many."""
-        return self._thread.run(self._client.delete_subject(library_id, subject_id, timeout=timeout))
-
-
-class LibraryTransfer:
-    """Moves collections, for plain code; see `vidence_client.library_transfer.LibraryTransfer`.
-
-    What is sent is read in the client's thread.
-    """
-
-    def __init__(self, client: AsyncLibraryTransfer, thread: LoopThread) -> None:
-        self._client = client
-        self._thread = thread
-
-    def ingest(
-        self,
-        library_id: str,
-        documents: Iterable[library_pb2.Document],
-        *,
-        on_existing: library_service_pb2.OnExisting.ValueType = library_service_pb2.ON_EXISTING_UNSPECIFIED,
-        timeout: float | None = None,
-    ) -> Stream[IngestResponse]:
-        """Sends documents and streams what became of each."""
-        stream = self._client.ingest(library_id, documents, on_existing=on_existing, timeout=timeout)
-        return Stream(stream, self._thread)
-
-    def ingest_lines(
-        self,
-        library_id: str,
-        body: Iterable[bytes],
-        *,
-        on_existing: library_service_pb2.OnExisting.ValueType = library_service_pb2.ON_EXISTING_UNSPECIFIED,
-    ) -> Iterator[dict[str, Any]]:
-        """Sends newline-delimited JSON as it is; gives the status lines."""
-        lines = self._client.ingest_lines(library_id, body, on_existing=on_existing)
-        while (line := self._thread.run(next_of(lines))) is not None:
-            yield line
-
-    def export(self, library_id: str, *, omit_vectors: bool = False) -> Iterator[bytes]:
-        """Gives the lines of an export."""
-        lines = self._client.export(library_id, omit_vectors=omit_vectors)
-        while (line := self._thread.run(next_of(lines))) is not None:
-            yield line
-
-    def import_(
-        self, library_id: str, body: Iterable[bytes], *, timeout: float | None = None
-    ) -> Stream[ImportResponse]:
-        """Sends an export and streams how far it is."""
-        return Stream(self._client.import_(library_id, body, timeout=timeout), self._thread)

@@ -58,6 +58,10 @@ class DocumentDraft:
     """Of text and metadata, in UTF-8."""
     origin: Origin | None = None
 
+    def hash_without_vector(self) -> bytes:
+        """What `content_hash` would be if no vector had been given."""
+        return hash_of(self.text, self.metadata_json, None)
+
 
 @dataclass(frozen=True, slots=True)
 class Document:

@@ -25,7 +25,7 @@ _LARGEST_GRAPH_K = 400
 """Above it, and wherever a filter is given, all vectors that are allowed are compared."""
 _LEAST_EFFORT = 100
 _MOST_EFFORT = 1000  # what pgvector allows
-_MOST_GRAPH_DIMENSIONS = 2000
+MOST_GRAPH_DIMENSIONS = 2000
 
 _TABLE = """CREATE TABLE IF NOT EXISTS library_vectors (
     library_no BIGINT NOT NULL, model VARCHAR(128) NOT NULL, no BIGINT NOT NULL, embedding vector NOT NULL,
@@ -60,6 +60,11 @@ _SAMPLE = text(
 ).bindparams(bindparam("k", type_=Integer))
 
 
+def is_model_name(model_id: str) -> bool:
+    """Whether a model has a name that can stand in a statement."""
+    return _MODEL_ID.match(model_id) is not None
+
+
 class PgVectorIndex:
     """A `VectorIndex` in a table, one row per vector, with the id of the model that made it.
 
@@ -74,7 +79,7 @@ class PgVectorIndex:
         self, database: Database, *, library_no: int, model_id: str, dimensions: int, kind: IndexKind
     ) -> None:
         """For `open`, on the database's loop."""
-        if not _MODEL_ID.match(model_id):
+        if not is_model_name(model_id):
             raise ValueError("a model id has 1 to 128 letters, digits and _.@/-")
         self.dimensions: Final = dimensions
         self._database = database
@@ -267,9 +272,9 @@ class PgVectorIndex:
         return _graph_prefix(self._library_no) + blake2b(self._model_id.encode(), digest_size=6).hexdigest()
 
     def _graph(self) -> TextClause:
-        if self.dimensions > _MOST_GRAPH_DIMENSIONS:
+        if self.dimensions > MOST_GRAPH_DIMENSIONS:
             raise DomainError(
-                Reason.CONFIGURATION_INVALID, f"A graph has at most {_MOST_GRAPH_DIMENSIONS} dimensions."
+                Reason.CONFIGURATION_INVALID, f"A graph has at most {MOST_GRAPH_DIMENSIONS} dimensions."
             )
         return text(
             f"CREATE INDEX IF NOT EXISTS {self._graph_name} ON library_vectors "

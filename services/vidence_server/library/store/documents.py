@@ -82,6 +82,19 @@ async def hashes(transaction: Transaction, library_no: int, ids: Sequence[str]) 
     return found
 
 
+async def vectors_of(transaction: Transaction, library_no: int, ids: Sequence[str]) -> dict[str, Vector]:
+    """The vectors of the documents that have one, by id."""
+    columns = DOCUMENTS.c
+    wanted = select(columns.document_id, columns.model_id, columns.vector).where(
+        columns.library_no == library_no, columns.vector.is_not(None)
+    )
+    found: dict[str, Vector] = {}
+    for some in _chunks(ids):
+        rows = await transaction.execute(wanted.where(columns.document_id.in_(some)))
+        found.update((row[0], Vector(row[1], row[2])) for row in rows)
+    return found
+
+
 async def write(
     transaction: Transaction,
     library_no: int,

@@ -7,22 +7,31 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from sqlalchemy import text
+
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.storage.database import Database
 
 _PATIENCE_S = 10.0
+# Unlike VACUUM FULL it may stand in a transaction, and so use the connections that there are.
+_WRITE_ANEW = text("CLUSTER faces USING faces_pkey")
 
 
 async def erase_deleted(database: Database) -> None:
-    """Brings deletions from SQLite's log to its file and empties the log; what was deleted there is zeros.
+    """Leaves no deleted template in the files of the database.
 
-    Of PostgreSQL, VACUUM and the retention of its log are the operator's.
+    SQLite: brings deletions from the log to the file and empties the log; what was deleted there is zeros.
+    PostgreSQL: writes the table of templates anew: waits for its readers, and lets none in meanwhile; the
+    old file goes with the next checkpoint. The retention of its write-ahead log is the operator's.
 
     Raises:
         DomainError: STORAGE_FAILED where readers of older states held it up; to be tried again.
     """
     if not database.shared:
         await asyncio.to_thread(_checkpoint, database.path)
+        return
+    async with database.transaction() as transaction:
+        await transaction.execute(_WRITE_ANEW)
 
 
 def _checkpoint(path: Path) -> None:

@@ -39,7 +39,7 @@ class ObservationInterceptor:
             try:
                 return await behaviour(request, context)
             except BaseException as error:
-                code = _code(error, context)
+                code = code_of(error, context)
                 raise
             finally:
                 took_s = self._clock.monotonic() - started_s
@@ -56,7 +56,7 @@ def _reason() -> str:
     return rpc.reason if rpc is not None else ""
 
 
-def _code(error: BaseException, context: Context) -> str:
+def code_of(error: BaseException, context: Context) -> str:
     """The code of a call that ends by `error`, which no inner interceptor turned into anything else."""
     if isinstance(error, asyncio.CancelledError | grpc.aio.InternalError):
         # Core cancels when the client went away and when the deadline passed; a write to a client that was

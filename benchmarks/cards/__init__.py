@@ -1,0 +1,1 @@
+"""How exactly cards without a machine readable zone are read."""
