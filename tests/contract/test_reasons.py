@@ -24,7 +24,7 @@ from vidence_server.core.deadline import Deadline
 from vidence_server.core.errors import KIND_OF_REASON, DomainError, Reason
 from vidence_server.extraction.catalogues import CardCatalogues
 from vidence_server.extraction.domain.provenance import Maker
-from vidence_server.extraction.profiles import ProfileReader, ProfileReaders
+from vidence_server.extraction.profile_readers import ProfileReader, ProfileReaders
 from vidence_server.extraction.types.registry import document_type
 from vidence_server.face.domain.results import FaceChoice
 from vidence_server.face.looking import Scene, check_size, chosen_face

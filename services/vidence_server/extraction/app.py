@@ -18,7 +18,8 @@ from vidence_server.extraction import convert
 from vidence_server.extraction.catalogues import CardCatalogues
 from vidence_server.extraction.domain.provenance import Maker
 from vidence_server.extraction.filing import DocumentFiling, Libraries
-from vidence_server.extraction.profiles import OFFERED, PROFILES, ProfileReader, ProfileReaders, models_of
+from vidence_server.extraction.profile_readers import ProfileReader, ProfileReaders
+from vidence_server.extraction.profiles import OFFERED, PROFILES, models_of
 from vidence_server.extraction.recording import NoRecorder, RunRecorder
 from vidence_server.extraction.service import ExtractionService
 from vidence_server.extraction.servicer import SERVICE_NAME, ExtractionServicer

@@ -24,7 +24,7 @@ from vidence_server.extraction.domain.provenance import Source, provenance_recor
 from vidence_server.extraction.domain.runs import StartedRun
 from vidence_server.extraction.looking import PageLooker
 from vidence_server.extraction.page_reading import PageReading
-from vidence_server.extraction.profiles import ProfileReaders
+from vidence_server.extraction.profile_readers import ProfileReaders
 from vidence_server.extraction.recording import RunRecorder, RunRecording
 from vidence_server.extraction.stopwatch import Stopwatch
 from vidence_server.extraction.types.detect import TypeDetector

@@ -14,6 +14,9 @@ _REASON_OF_CODE = {
     grpc.StatusCode.INVALID_ARGUMENT: Reason.REQUEST_INVALID,
     grpc.StatusCode.DEADLINE_EXCEEDED: Reason.DEADLINE_EXCEEDED,
     grpc.StatusCode.RESOURCE_EXHAUSTED: Reason.QUEUE_FULL,
+    grpc.StatusCode.CANCELLED: Reason.CANCELLED,
+    grpc.StatusCode.UNAUTHENTICATED: Reason.CREDENTIAL_INVALID,
+    grpc.StatusCode.PERMISSION_DENIED: Reason.SCOPE_MISSING,
     grpc.StatusCode.INTERNAL: Reason.INTERNAL,
 }
 """For answers without details, which come from gRPC itself or from what stands between; else NOT_READY."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Mapping
 from types import TracebackType
 from typing import Self, TypeVar
@@ -17,6 +16,7 @@ from vidence_server.core.errors import DomainError, Reason
 from vidence_server.runtime.call_errors import domain_error_of_call
 from vidence_server.runtime.filed_document import to_library_document
 from vidence_server.runtime.own_calls import OwnCalls
+from vidence_server.runtime.service_channel import ServiceChannel
 
 R = TypeVar("R")
 
@@ -43,25 +43,19 @@ class LibraryClient:
             deadline_s: Longest time of one call, s.
             connect_s: Longest wait for the connection, s.
         """
-        self._address = address
-        self._own_calls = own_calls or OwnCalls()
+        self._channel = ServiceChannel(address, own_calls, called="The library service", connect_s=connect_s)
         self._deadline_s = deadline_s
-        self._connect_s = connect_s
-        self._channel: grpc.aio.Channel | None = None
 
     async def __aenter__(self) -> Self:
         """Makes the channel; does not wait for the service."""
-        options = [("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 500)]
-        self._channel = self._own_calls.channel(self._address, options)
+        await self._channel.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Closes the channel."""
-        if self._channel is not None:
-            await self._channel.close()
-            self._channel = None
+        await self._channel.__aexit__(kind, error, traceback)
 
     async def check(self, tenant: str, library_id: str) -> None:
         """Whether there is such a library.
@@ -74,7 +68,7 @@ class LibraryClient:
             stub.GetLibrary(
                 pb.GetLibraryRequest(library_id=library_id),
                 timeout=self._deadline_s,
-                metadata=self._own_calls.metadata(tenant),
+                metadata=self._channel.metadata(tenant),
             )
         )
 
@@ -93,7 +87,7 @@ class LibraryClient:
         """
         read = document_pb2.Document.FromString(result)
         document = to_library_document(document_id, read, properties)
-        stub, carried = await self._stub(), self._own_calls.metadata(tenant)
+        stub, carried = await self._stub(), self._channel.metadata(tenant)
         try:
             new = pb.CreateDocumentRequest(library_id=library_id, document=document)
             await _answer(stub.CreateDocument(new, timeout=self._deadline_s, metadata=carried))
@@ -122,20 +116,12 @@ class LibraryClient:
         request = pb.SearchFacesRequest(library_id=library_id, template=face, k=k)
         stub = await self._stub()
         found = await _answer(
-            stub.SearchFaces(request, timeout=self._deadline_s, metadata=self._own_calls.metadata(tenant))
+            stub.SearchFaces(request, timeout=self._deadline_s, metadata=self._channel.metadata(tenant))
         )
         return [(hit.subject_id, hit.score) for hit in found.hits]
 
     async def _stub(self) -> pb_grpc.LibraryServiceAsyncStub:
-        if self._channel is None:
-            raise RuntimeError("libraries are reached inside the client's context only")
-        try:
-            # A call on a channel that lost its connection fails at once and only begins to connect.
-            async with asyncio.timeout(self._connect_s):
-                await self._channel.channel_ready()
-        except TimeoutError:
-            raise DomainError(Reason.NOT_READY, "The library service cannot be reached.") from None
-        return pb_grpc.LibraryServiceStub(self._channel)
+        return pb_grpc.LibraryServiceStub(await self._channel.ready())
 
 
 async def _answer(call: Awaitable[R]) -> R:

@@ -16,7 +16,7 @@ from vidence_server.core.ids import IdFactory
 from vidence_server.extraction.catalogues import CardCatalogues
 from vidence_server.extraction.domain.events import ExtractionComplete, ExtractionEvent
 from vidence_server.extraction.domain.provenance import Maker
-from vidence_server.extraction.profiles import ProfileReader, ProfileReaders
+from vidence_server.extraction.profile_readers import ProfileReader, ProfileReaders
 from vidence_server.extraction.recording import NoRecorder
 from vidence_server.extraction.service import ExtractionRequest, ExtractionService
 from vidence_server.extraction.types.decklist.catalogue import Card, CardCatalogue, Match

@@ -21,7 +21,7 @@ from vidence_server.extraction.catalogues import CardCatalogues
 from vidence_server.extraction.domain.events import ExtractionComplete, ExtractionStart
 from vidence_server.extraction.domain.provenance import Maker
 from vidence_server.extraction.domain.runs import EndedRun, RunState, StartedRun
-from vidence_server.extraction.profiles import ProfileReader, ProfileReaders
+from vidence_server.extraction.profile_readers import ProfileReader, ProfileReaders
 from vidence_server.extraction.service import ExtractionRequest, ExtractionService
 from vidence_server.inference.engine import Engine, EngineSettings, Priority
 from vidence_server.vision.decode import ImageDecoder, ImageLimits
