@@ -58,7 +58,7 @@ class ServiceChannel:
             DomainError: NOT_READY where the service is away.
         """
         if self._channel is None:
-            raise RuntimeError(f"{self._called.lower()} is reached inside its client's context only")
+            raise RuntimeError(f"{self._called.lower()} is reached inside the client's context only")
         try:
             # A call on a channel that lost its connection fails at once and only begins to connect.
             async with asyncio.timeout(self._connect_s):
