@@ -99,10 +99,12 @@ class VidenceError(Exception):
         """Makes the error that a call ended with.
 
         UNAVAILABLE without a reason means that no server of ours answered: then it is a `ServerUnreachable`.
+        So is CANCELLED: what is cancelled on this side is no `AioRpcError`, and a server that ends just then
+        lets calls go that it has not begun.
         """
         status = _status_of(error)
         made = VidenceError.from_status(status)
-        if made.code is grpc.StatusCode.UNAVAILABLE and not made.reason:
+        if made.code in _NOBODY and not made.reason:
             return ServerUnreachable(made.message)
         made.request_id = made.request_id or request_id_of(error)
         return made
@@ -123,6 +125,10 @@ class ServerUnreachable(VidenceError):  # noqa: N818 - reads as what happened; i
 
     def __init__(self, message: str, *, reason: str = "") -> None:
         super().__init__(grpc.StatusCode.UNAVAILABLE, reason, message)
+
+
+_NOBODY = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED})
+"""Codes that, without a reason, are of the connection and not of a server of ours."""
 
 
 @dataclass(slots=True)

@@ -51,6 +51,17 @@ def test_the_request_id_of_a_defect_comes_from_its_details() -> None:
     assert VidenceError.from_status(status).request_id == "req-2"
 
 
+def test_a_call_that_a_server_let_go_was_answered_by_nobody() -> None:
+    let_go = VidenceError.from_rpc_error(rpc_error(grpc.StatusCode.CANCELLED, "Cancelled"))
+    assert isinstance(let_go, ServerUnreachable)
+    told = fake.status(grpc.StatusCode.CANCELLED, "CANCELLED", "as you wished")
+    answered = VidenceError.from_rpc_error(
+        rpc_error(grpc.StatusCode.CANCELLED, "told", ("grpc-status-details-bin", told.SerializeToString()))
+    )
+    assert not isinstance(answered, ServerUnreachable)
+    assert answered.code is grpc.StatusCode.CANCELLED
+
+
 def test_unavailable_is_unreachable_only_where_no_server_of_ours_gave_a_reason() -> None:
     refused = VidenceError.from_rpc_error(rpc_error(grpc.StatusCode.UNAVAILABLE, "refused"))
     assert isinstance(refused, ServerUnreachable)
