@@ -59,7 +59,7 @@ contracts: $(VENV)/.installed
 	@$(BIN)/lint-imports --no-logo
 
 test: setup web system ## All tests that run in minutes
-	@$(BIN)/pytest -n $(PYTEST_WORKERS) -m "not soak"
+	@$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadgroup -m "not soak"
 
 bench-events: setup ## The bus beside naive gRPC, NATS, Redis and polling
 	@benchmarks/bench-events
@@ -90,7 +90,7 @@ test-soak: setup system ## The long tests
 
 check: setup lint web requirements ## What CI runs: everything above, tests last
 	@$(MAKE) --no-print-directory system
-	@$(BIN)/pytest -n $(PYTEST_WORKERS) -m "not soak" --cov --cov-report= --coverage-floor
+	@$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadgroup -m "not soak" --cov --cov-report= --coverage-floor
 
 requirements: $(VENV)/.installed ## Which requirement is shown by which test
 	@$(BIN)/python tools/requirements.py

@@ -81,7 +81,10 @@ def start_suite(*arguments: str, environ: dict[str, str] | None = None) -> LiveS
         command, env={**os.environ, **settings}, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
     suite = LiveSuite(process, data=data)
-    assert suite.ready.wait(START_LIMIT_S), "the suite did not become ready"
+    if not suite.ready.wait(START_LIMIT_S):
+        process.kill()  # it would go on, and nobody would end it
+        process.wait()
+        raise AssertionError(f"the suite did not become ready: {suite.logs}")
     assert process.poll() is None, suite.logs
     return suite
 

@@ -38,7 +38,7 @@ def generate(output: Path) -> None:
     plugins = {name: scripts / f"protoc-gen-{name}" for name in ("mypy", "mypy_grpc")}
     command += [f"--plugin=protoc-gen-{name}={path}" for name, path in plugins.items()]
     command += [f"--{kind}_out={output}" for kind in ("python", "grpc_python", "mypy", "mypy_grpc")]
-    subprocess.run(command + proto_files(), check=True)
+    run_compiler(command + proto_files())
     write_descriptors(output / "vidence" / "descriptors.binpb")
     for package in (output / "vidence", output / "buf"):
         for folder in (package, *(path for path in package.rglob("*") if path.is_dir())):
@@ -52,7 +52,19 @@ def write_descriptors(path: Path) -> None:
     command += [f"-I{include}" for include in (*INCLUDES, Path(grpc_tools.__file__).parent / "_proto")]
     # Details of errors are found by their names only: no proto of ours imports them.
     files = [*proto_files(), "google/rpc/error_details.proto"]
-    subprocess.run([*command, f"--descriptor_set_out={path}", *files], check=True)
+    run_compiler([*command, f"--descriptor_set_out={path}", *files])
+
+
+def run_compiler(command: list[str]) -> None:
+    """Runs protoc, whose plugins tell every file that they write: what it says counts only when it fails.
+
+    Raises:
+        SystemExit: It failed; what it said is printed.
+    """
+    made = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if made.returncode:
+        print(made.stdout, end="", file=sys.stderr)
+        raise SystemExit(made.returncode)
 
 
 def bring_up_to_date(output: Path, generated: Path) -> None:

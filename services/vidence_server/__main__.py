@@ -17,6 +17,7 @@ from vidence_server.bridge.commands import envoy_command_group
 from vidence_server.bridge.settings import BridgeSettings
 from vidence_server.core.clock import SystemClock
 from vidence_server.core.errors import DomainError, Reason
+from vidence_server.runtime.access_settings import TlsSettings
 from vidence_server.runtime.commands import config_command
 from vidence_server.runtime.logs import configure_logs
 from vidence_server.suite.table import PORTS, SERVICES
@@ -94,13 +95,20 @@ async def _serve_bridge(settings: SuiteSettings) -> None:
             structlog.get_logger("vidence_server.bridge").info("metrics", url=url)
         async with open_tracing(settings.tracing, metrics, version=version("vidence")) as tracing:
             await serve_bridge(
-                settings.bridge, metrics, version=version("vidence"), clock=SystemClock(), tracing=tracing
+                settings.bridge,
+                metrics,
+                version=version("vidence"),
+                clock=SystemClock(),
+                tls=settings.tls,
+                tracing=tracing,
             )
 
 
-def _bridge_settings(path: Path | None, environ: Mapping[str, str]) -> tuple[BridgeSettings, Path]:
+def _bridge_settings(
+    path: Path | None, environ: Mapping[str, str]
+) -> tuple[BridgeSettings, TlsSettings, Path]:
     settings = load_suite_settings(path, environ)
-    return settings.bridge, settings.storage.folder
+    return settings.bridge, settings.tls, settings.storage.folder
 
 
 envoy = envoy_command_group(_bridge_settings)

@@ -12,6 +12,7 @@ from pydantic import Field, SecretStr
 from vidence_server.batch.settings import BatchSettings
 from vidence_server.bridge.settings import BridgeSettings
 from vidence_server.capture.settings import CaptureSettings
+from vidence_server.erasure.settings import ErasureSettings
 from vidence_server.event.settings import EventSettings
 from vidence_server.extraction.settings import ExtractionSettings
 from vidence_server.face.settings import FaceSettings
@@ -19,6 +20,7 @@ from vidence_server.library.settings import LibrarySettings
 from vidence_server.monitor.settings import MonitorSettings
 from vidence_server.review.settings import ReviewSettings
 from vidence_server.runtime.access_settings import AccessSettings, TlsSettings
+from vidence_server.runtime.encryption_settings import EncryptionSettings
 from vidence_server.runtime.settings import (
     LogSettings,
     MetricsSettings,
@@ -117,6 +119,7 @@ class SuiteSettings(Section):
     metrics: MetricsSettings = MetricsSettings()
     tracing: TracingSettings = TracingSettings()
     storage: StorageSettings = StorageSettings()
+    encryption: EncryptionSettings = EncryptionSettings()
     bus: BusSettings = BusSettings()
     filing: FilingSettings = FilingSettings()
     inference: InferenceSettings = InferenceSettings()
@@ -127,6 +130,7 @@ class SuiteSettings(Section):
     library: LibrarySettings = LibrarySettings()
     capture: CaptureSettings = CaptureSettings()
     review: ReviewSettings = ReviewSettings()
+    erasure: ErasureSettings = ErasureSettings()
     bridge: BridgeSettings = BridgeSettings()
     monitor: MonitorSettings = MonitorSettings()
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -12,8 +14,19 @@ from browser_page import WEB, watch_for_errors
 from e2e.bridge_door import Door
 from e2e_suite import LiveSuite, start_suite, stop_suite
 from eventually import PATIENCE_S
+from fakes.camera_files import Pixels, write_camera_file
+
+Filming = Callable[[Pixels], Page]
 
 expect.set_options(timeout=1000 * PATIENCE_S)  # for what must happen, as everywhere else
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keeps the tests of this folder together (`--dist loadgroup`): one suite and one door serve them all."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here):
+            item.add_marker(pytest.mark.xdist_group("browser"))
 
 
 @pytest.fixture(scope="session")
@@ -57,3 +70,31 @@ def page(browser: Browser, door: Door) -> Iterator[Page]:
     with watch_for_errors(opened):
         yield opened
     context.close()
+
+
+@pytest.fixture
+def filming(browser: Browser, door: Door, tmp_path: Path) -> Iterator[Filming]:
+    """Opens the capture page in a browser whose camera shows a picture."""
+    with ExitStack() as stack:
+
+        def opened(scene: Pixels) -> Page:
+            file = write_camera_file(tmp_path / "camera.mjpeg", scene)
+            own = browser.browser_type.launch(
+                executable_path=shutil.which("chromium"),
+                args=[
+                    "--no-sandbox",
+                    "--use-fake-ui-for-media-stream",
+                    "--use-fake-device-for-media-stream",
+                    f"--use-file-for-fake-video-capture={file}",
+                ],
+            )
+            stack.callback(own.close)
+            context = own.new_context(
+                base_url=door.url, locale="en-GB", viewport={"width": 1280, "height": 800}
+            )
+            page = context.new_page()
+            stack.enter_context(watch_for_errors(page))
+            page.goto("/capture")
+            return page
+
+        yield opened

@@ -73,6 +73,7 @@ NOT_RAISED_HERE = {
     Reason.LEASE_LOST: "the batch service",
     Reason.WORKER_NOT_FOUND: "the batch service",
     Reason.WORKER_LOST: "the batch service",
+    Reason.SERVER_LOST: "the extraction service",
     Reason.IDEMPOTENCY_CONFLICT: "the batch service",
     Reason.SESSION_NOT_FOUND: "the capture service",
     Reason.SESSION_TOKEN_INVALID: "the capture service",
@@ -116,6 +117,10 @@ NOT_RAISED_HERE = {
     Reason.REVIEW_CLAIMED: "the review service",
     Reason.REVIEW_NOT_FOUND: "the review service",
     Reason.REVIEW_FULL: "the review service",
+    Reason.PURGE_NOT_FOUND: "the erasure service",
+    Reason.KEY_UNAVAILABLE: "encryption at rest",
+    Reason.KEY_UNKNOWN: "encryption at rest",
+    Reason.CIPHERTEXT_INVALID: "encryption at rest",
 }
 """Reasons whose samples no error is compared with yet, and who raises them."""
 

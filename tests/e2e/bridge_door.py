@@ -68,7 +68,9 @@ class Door:
 
     def start_bridge(self) -> None:
         self.bridge = self._run("serve", "bridge")
-        self._wait(lambda: httpx.get(f"http://127.0.0.1:{self.bridge_port}/openapi.json").status_code == 200)
+        scheme = "https" if self.environ.get("VIDENCE_BRIDGE__TLS") else "http"
+        url = f"{scheme}://127.0.0.1:{self.bridge_port}/openapi.json"
+        self._wait(lambda: httpx.get(url, verify=False).status_code == 200)  # noqa: S501 - it only has to be there
 
     def stop_bridge(self, number: signal.Signals = signal.SIGTERM) -> int:
         process, self.bridge = self.bridge, None

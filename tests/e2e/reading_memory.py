@@ -1,10 +1,16 @@
-"""Many mixed pictures read one after the other, and how much memory the process holds meanwhile."""
+"""Many mixed pictures read one after the other, and how much memory the process holds meanwhile.
+
+Run as a program it prints that as JSON: `reading_memory.py COUNT EVERY`.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import io
+import json
 import os
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing
 from pathlib import Path
@@ -45,8 +51,20 @@ def mixed_pictures() -> list[bytes]:
     return [*found, b"", b"no picture", found[0][:200]]
 
 
-async def held_bytes(count: int, every: int) -> list[int]:
-    """Reads `count` pictures, two at once; the resident memory in bytes after each `every` of them."""
+async def held_bytes(count: int, every: int, *, timeout_s: float) -> list[int]:
+    """Reads `count` pictures, two at once; the resident memory in bytes after each `every` of them.
+
+    In a process of its own: what other tests left to the allocator would blur it.
+    """
+    program = [sys.executable, __file__, str(count), str(every)]
+    ran = await asyncio.to_thread(
+        subprocess.run, program, check=True, stdout=subprocess.PIPE, timeout=timeout_s
+    )
+    found: list[int] = json.loads(ran.stdout.splitlines()[-1])
+    return found
+
+
+async def _held_here(count: int, every: int) -> list[int]:
     pictures = mixed_pictures()
     settings = ExtractionSettings(profiles=_PROFILES, profile=_PROFILES[0])
     sessions = await asyncio.to_thread(load_sessions, InferenceSettings(), app.models(settings))
@@ -85,3 +103,7 @@ async def _lanes(numbers: Iterator[int], pictures: Sequence[bytes], read: Read) 
 def _resident_bytes() -> int:
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(asyncio.run(_held_here(int(sys.argv[1]), int(sys.argv[2])))))

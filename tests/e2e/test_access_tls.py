@@ -9,16 +9,20 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from eventually import PATIENCE_S
-from fakes.access import KeyFile, suite_settings
+from fakes.access import KeyFile, all_methods, door_server, method_of, status_of_call, suite_settings
 from fakes.certificates import Authority
+from vidence.capture.v1 import capture_service_pb2 as capture
 from vidence.event.v1 import event_pb2
 from vidence_client import Client, Credentials, VidenceError
 from vidence_server.core.errors import DomainError, Reason
+from vidence_server.runtime.access_settings import TlsSettings
+from vidence_server.runtime.tls import server_credentials
 from vidence_server.suite.opening import Suite, open_suite
 from vidence_server.suite_settings import SuiteSettings
 
@@ -101,6 +105,42 @@ async def test_a_replaced_certificate_is_shown_without_a_restart_half_a_pair_is_
         assert await ask(suite, credentials) == 1
         async with asyncio.timeout(PATIENCE_S):
             assert (await anext(aiter(watching))).type == "thing.happened"
+
+
+@pytest.mark.requirement("R-OP5", "R-CA10")
+@pytest.mark.parametrize("named", ["somebody else", "proxy"])
+async def test_a_session_token_is_enough_behind_a_proxy_that_shows_a_certificate(
+    named: str, tmp_path: Path
+) -> None:
+    """Envoy's own certificate secures the connection; until it is named, it is nobody's credential."""
+    authority = Authority()
+    ca = tmp_path / "ca.pem"
+    ca.write_bytes(authority.pem)
+    chain, key = authority.write(tmp_path, "server")
+    own_chain, own_key = authority.issue("proxy")
+    grants = {named: {"tenant": "default", "scopes": ["capture.create"]}}
+    access = suite_settings(tmp_path, certificates=grants).access
+    server = server_credentials(
+        TlsSettings(certificate=chain, key=key, client_ca=ca, require_client_certificate=True)
+    )
+    shown = grpc.ssl_channel_credentials(authority.pem, own_key, own_chain)
+    token = capture.GetSessionRequest(session_id="ses_1", session_token="x" * 43).SerializeToString()
+    methods = {method.name: method for method in map(method_of, all_methods())}
+    let_in, no, may_not = (
+        grpc.StatusCode.UNIMPLEMENTED,
+        grpc.StatusCode.UNAUTHENTICATED,
+        grpc.StatusCode.PERMISSION_DENIED,
+    )
+    async with (
+        door_server(access, credentials=server) as address,
+        grpc.aio.secure_channel(address, shown) as channel,
+    ):
+        is_known = named == "proxy"
+        # Who is named goes by their scopes: capture.create is not capture.session.
+        assert await status_of_call(channel, methods["GetSession"], (), token) is (
+            may_not if is_known else let_in
+        )
+        assert await status_of_call(channel, methods["CreateSession"], ()) is (let_in if is_known else no)
 
 
 @pytest.mark.requirement("R-OP5")

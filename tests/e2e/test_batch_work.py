@@ -21,7 +21,7 @@ from vidence.batch.v1 import batch_pb2
 from vidence.batch.v1 import batch_service_pb2 as pb
 from vidence.job.v1 import job_pb2, worker_service_pb2
 from vidence.job.v1 import job_service_pb2 as jobs
-from vidence_server.batch.app import _MIGRATIONS
+from vidence_server.batch.app import MIGRATIONS
 from vidence_server.batch.domain.batch import Image
 from vidence_server.storage.database import Database, sqlite_url
 
@@ -66,7 +66,7 @@ async def reason_of(call: Awaitable[object]) -> str:
 
 async def rows_left(folder: Path) -> dict[str, int]:
     async with (
-        Database(sqlite_url(folder / "batch.db"), migrations=_MIGRATIONS) as database,
+        Database(sqlite_url(folder / "batch.db"), migrations=MIGRATIONS) as database,
         database.snapshot() as snapshot,
     ):
         tables = ("batches", "batch_items", "work_queue", "filings", "service_logs", "service_log_entries")

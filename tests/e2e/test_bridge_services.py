@@ -83,7 +83,7 @@ async def test_health_names_every_service_the_version_and_one_status(client: htt
     health = answer.json()
     assert set(health) == {"status", "version", "services"}
     assert health["status"] == "ok"
-    names = ("event", "extraction", "capture", "batch", "library", "face")
+    names = ("event", "extraction", "capture", "batch", "library", "face", "review")
     assert health["services"] == dict.fromkeys(names, "serving")
 
 

@@ -185,8 +185,8 @@ async def test_a_reading_that_dies_with_its_server_is_told_once_by_the_next(
             assert stop_suite(later) == 0
         payload = told.ExtractionAborted()
         assert event.data.Unpack(payload)
-        assert (event.type, payload.reason) == ("extraction.failed", "INTERNAL")
-    assert states(tmp_path) == {extraction_id: ("FAILED", "INTERNAL")}
+        assert (event.type, payload.reason) == ("extraction.failed", "SERVER_LOST")
+    assert states(tmp_path) == {extraction_id: ("FAILED", "SERVER_LOST")}
 
 
 @pytest.mark.requirement("R-EV6")

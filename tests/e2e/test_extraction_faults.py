@@ -11,11 +11,11 @@ from pathlib import Path
 
 import grpc
 import pytest
-from blockbuster import blockbuster_ctx
 from PIL import Image, ImageDraw, ImageFont
 
 from e2e_suite import LiveSuite, start_suite, stop_suite
 from eventually import eventually
+from never_blocking import never_blocking
 from vidence.extraction.v1 import extraction_service_pb2 as pb
 from vidence.extraction.v1 import extraction_service_pb2_grpc as pb_grpc
 from vidence_client import Client, VidenceError
@@ -92,7 +92,7 @@ async def test_reading_never_blocks_the_loop(passport: bytes) -> None:
         service = app.build_service(
             ExtractionSettings(), engine=engine, sessions=sessions, clock=clock, ids=IdFactory(clock)
         )
-        with blockbuster_ctx("vidence_server"):
+        with never_blocking():
             events = [event async for event in service.extract(ExtractionRequest(passport))]
     assert isinstance(events[-1], ExtractionComplete)
     assert events[-1].document.document_type == "passport"

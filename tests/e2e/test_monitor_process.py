@@ -17,12 +17,14 @@ from e2e.bus_process import OWN_CONNECTION, BusProcess
 from e2e.monitor_process import MonitorProcess
 from e2e.watching_process import RecordFile
 from eventually import eventually
+from fakes.access import KeyFile
 from fakes.monitor_video import folder_of_people, scene, walk_of_two, write_video
 from vidence.event.v1 import event_pb2
 from vidence.event.v1 import event_service_pb2 as pb
 from vidence.event.v1 import event_service_pb2_grpc as pb_grpc
 from vidence.monitor.v1 import monitor_events_pb2
 from vidence.stream.v1 import stream_control_pb2
+from vidence_client import Client, Credentials
 
 WATCHING = Path(__file__).with_name("watching_process.py")
 LONG_S = 60.0
@@ -202,6 +204,33 @@ def open_rows(database: Path) -> int:
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
         found = connection.execute("SELECT count(*) FROM monitor_appearances WHERE reason = ''").fetchone()
     return int(found[0])
+
+
+@pytest.mark.requirement("R-CA9", "R-OP5", "R-ST8")
+async def test_a_monitor_tells_its_own_tenant_and_no_other(
+    tmp_path: Path, video: Path, bus: BusProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = KeyFile(tmp_path / "keys.json")
+    own = tmp_path / "own-key"
+    own.write_text(keys.key("*", "events.publish"))
+    readers = {tenant: keys.key(tenant, "events.read") for tenant in ("default", "acme")}
+    tenants = '["default", "acme"]'
+    access = {"MODE": "on", "TENANTS": tenants, "KEYS_FILE": str(keys.path)}
+    bus.environ |= {f"VIDENCE_ACCESS__{key}": value for key, value in access.items()}
+    await asyncio.to_thread(bus.start)
+    monkeypatch.setenv("VIDENCE_ACCESS__OWN_KEY_FILE", str(own))
+    unknown = MonitorProcess(tmp_path, video, bus.address, "--fast", "--tenant", "acme")
+    assert await asyncio.to_thread(unknown.wait) == 2, unknown.logs
+    assert any("monitor.tenant" in str(entry) for entry in unknown.logs)
+    monkeypatch.setenv("VIDENCE_ACCESS__TENANTS", tenants)
+    monitor = MonitorProcess(tmp_path, video, bus.address, "--fast", "--tenant", "acme")
+    assert await asyncio.to_thread(monitor.wait) == 0, monitor.logs
+    found = {}
+    for tenant, key in readers.items():
+        async with Client(bus.address, credentials=Credentials(api_key=key)) as client:
+            found[tenant] = sorted([event.id async for event in client.events.list()])
+    assert found == {"default": [], "acme": sorted(monitor.ids)}
+    assert monitor.ids
 
 
 @pytest.mark.requirement("R-CA9")

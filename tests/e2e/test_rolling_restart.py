@@ -3,81 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from e2e.bridge_door import Door
-from e2e.bus_process import free_port
-from e2e_suite import LiveSuite, start_suite, stop_suite
+from e2e.rolled import LIMIT_S, PATIENT, Rolled, door_to, restart, running
 from eventually import eventually
 from vidence.event.v1.event_pb2 import Event
-from vidence_client import Client, RetryPolicy
+from vidence_client import Client
 
 ROUNDS, SOAK_ROUNDS = 1, 20
-LIMIT_S = 100.0
-PATIENT = RetryPolicy(attempts=200, base_delay_s=0.05, maximum_delay_s=0.5)
-"""A service that starts again loads its models: calls are repeated until it is there."""
-
-
-class Rolled:
-    """A service in a process of its own, that may be replaced by another at the same address."""
-
-    def __init__(self, name: str, data: Path, **settings: str) -> None:
-        self.name = name
-        self.port = free_port()
-        self._environ = {
-            "VIDENCE_DATA_DIR": str(data),
-            "VIDENCE_SERVER__PORT": str(self.port),
-            **{f"VIDENCE_{key}": value for key, value in settings.items()},
-        }
-        self._live: LiveSuite | None = None
-
-    @property
-    def address(self) -> str:
-        return f"127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        self._live = start_suite(self.name, environ=self._environ)
-
-    def stop(self) -> int:
-        live, self._live = self._live, None
-        return stop_suite(live) if live is not None else 0
 
 
 @pytest.fixture
-def services(tmp_path: Path) -> Iterator[dict[str, Rolled]]:
+def services(tmp_path: Path) -> Iterator[Mapping[str, Rolled]]:
     """The bus, and the libraries that tell it what happens."""
     bus = Rolled("event", tmp_path / "event")
     library = Rolled("library", tmp_path / "library", BUS__ADDRESS=bus.address)
-    rolled = {"event": bus, "library": library}
-    try:
-        for service in rolled.values():
-            service.start()
-        yield rolled
-    finally:
-        for service in rolled.values():
-            service.stop()
+    with running([bus, library]) as started:
+        yield started
 
 
 @pytest.fixture
-def door(services: dict[str, Rolled], tmp_path: Path) -> Iterator[Door]:
-    upstreams = ",".join(f'"{name}": "{one.address}"' for name, one in services.items())
-    opened = Door(tmp_path, services["event"].address, BRIDGE__UPSTREAMS=f"{{{upstreams}}}")
-    try:
-        opened.start(asks="/v1/libraries")
+def door(services: Mapping[str, Rolled], tmp_path: Path) -> Iterator[Door]:
+    with door_to(services, tmp_path, asks="/v1/libraries") as opened:
         yield opened
-    finally:
-        opened.close()
-
-
-async def restart(services: dict[str, Rolled], rounds: int) -> None:
-    """Each service once per round, while the others serve."""
-    for _ in range(rounds):
-        for service in services.values():
-            assert await asyncio.to_thread(service.stop) == 0
-            await asyncio.to_thread(service.start)
 
 
 async def publish_until(client: Client, stop: asyncio.Event) -> list[str]:
@@ -109,7 +61,7 @@ async def watch(client: Client, seen: list[str]) -> None:
             seen.append(event.id)
 
 
-async def roll(services: dict[str, Rolled], door: Door, rounds: int) -> None:
+async def roll(services: Mapping[str, Rolled], door: Door, rounds: int) -> None:
     stop, seen = asyncio.Event(), list[str]()
     async with (
         Client(f"127.0.0.1:{door.port}", retry=PATIENT) as writer,
@@ -119,7 +71,7 @@ async def roll(services: dict[str, Rolled], door: Door, rounds: int) -> None:
         watching = group.create_task(watch(reader, seen))
         publishing = group.create_task(publish_until(writer, stop))
         asking = group.create_task(ask_until(writer, stop))
-        await restart(services, rounds)
+        await restart(services.values(), rounds)
         stop.set()
         published = await publishing
         await asking
@@ -131,7 +83,7 @@ async def roll(services: dict[str, Rolled], door: Door, rounds: int) -> None:
 @pytest.mark.requirement("R-ST3", "R-ST4", "R-OP2")
 @pytest.mark.timeout(300)
 async def test_no_event_is_lost_and_no_call_fails_while_services_are_restarted(
-    services: dict[str, Rolled], door: Door
+    services: Mapping[str, Rolled], door: Door
 ) -> None:
     await roll(services, door, ROUNDS)
 
@@ -139,5 +91,5 @@ async def test_no_event_is_lost_and_no_call_fails_while_services_are_restarted(
 @pytest.mark.soak
 @pytest.mark.requirement("R-ST3", "R-ST4", "R-OP2")
 @pytest.mark.timeout(7200)
-async def test_services_are_restarted_again_and_again(services: dict[str, Rolled], door: Door) -> None:
+async def test_services_are_restarted_again_and_again(services: Mapping[str, Rolled], door: Door) -> None:
     await roll(services, door, SOAK_ROUNDS)

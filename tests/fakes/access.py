@@ -131,6 +131,7 @@ async def guarded_server(
     services: Mapping[str, Callable[[grpc.aio.Server], None]],
     *,
     guard_clock: Clock | None = None,
+    credentials: grpc.ServerCredentials | None = None,
     **settings: Any,
 ) -> AsyncIterator[RpcServer]:
     """A real server with a guard."""
@@ -143,6 +144,7 @@ async def guarded_server(
         clock=clock,
         ids=IdFactory(clock),
         guard=guard,
+        credentials=credentials,
     )
     for name, add in services.items():
         # What a caller may is decided before anybody looks at what is asked.

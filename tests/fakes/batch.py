@@ -27,9 +27,11 @@ from vidence_server.batch.worker.worker import Worker
 from vidence_server.core.clock import Clock, SystemClock
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.core.ids import IdFactory
+from vidence_server.runtime.access_guard import AccessGuard
 from vidence_server.runtime.metrics import Metrics
 from vidence_server.runtime.server import RpcServer
 from vidence_server.runtime.settings import ServerSettings
+from vidence_server.storage.blob_format import BlobFormat
 from vidence_server.storage.location import StateLocation
 
 JPEG = b"\xff\xd8\xff"
@@ -178,6 +180,8 @@ async def batch_server(
     clock: Clock | None = None,
     server: dict[str, Any] | None = None,
     shelf: FakeShelf | None = None,
+    form: BlobFormat | None = None,
+    guard: AccessGuard | None = None,
     **settings: Any,
 ) -> AsyncIterator[BatchServer]:
     """A real server with so many workers in its process; in SQLite where only a folder is given."""
@@ -187,7 +191,11 @@ async def batch_server(
     quick: dict[str, Any] = {"first_retry_s": 0.01, "longest_retry_s": 0.05}
     defaults: dict[str, Any] = {"port": 0, "validate_responses": True, "drain_accept_s": 0}
     rpc = RpcServer(
-        ServerSettings(**(defaults | (server or {}))), metrics=Metrics(version="0"), clock=clock, ids=ids
+        ServerSettings(**(defaults | (server or {}))),
+        metrics=Metrics(version="0"),
+        clock=clock,
+        ids=ids,
+        guard=guard,
     )
     async with AsyncExitStack() as stack:
         opened = await stack.enter_async_context(
@@ -200,6 +208,7 @@ async def batch_server(
                 ids=ids,
                 random=random.Random(7).random,
                 draining=rpc.result_streams.draining,
+                form=form,
             )
         )
         names = register(rpc, opened.service)

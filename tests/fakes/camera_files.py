@@ -66,3 +66,13 @@ def _on_ground(picture: Pixels, height: int, ground: npt.NDArray[np.uint8]) -> P
     top, left = (HEIGHT - small.shape[0]) // 2, (WIDTH - small.shape[1]) // 2
     made[top : top + small.shape[0], left : left + small.shape[1]] = small
     return made
+
+
+def far_from_camera(scene: Pixels, share: float) -> Pixels:
+    """The same scene smaller, in the middle of more of its ground; the share is that of its width."""
+    small = cv2.resize(scene, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
+    made = np.empty_like(scene)
+    made[:] = scene[0, 0]
+    top, left = (HEIGHT - small.shape[0]) // 2, (WIDTH - small.shape[1]) // 2
+    made[top : top + small.shape[0], left : left + small.shape[1]] = small
+    return made

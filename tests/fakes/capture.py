@@ -40,6 +40,7 @@ from vidence_server.core.clock import Clock, SystemClock
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.core.ids import IdFactory
 from vidence_server.runtime.server import RpcServer
+from vidence_server.storage.blob_format import BlobFormat
 from vidence_server.storage.blobs import FolderBlobs
 from vidence_server.vision.geometry import Point, Quad
 
@@ -325,6 +326,8 @@ async def capture_server(
     bus: FakeBus | None = None,
     clock: Clock | None = None,
     server: dict[str, Any] | None = None,
+    form: BlobFormat | None = None,
+    tenants: Sequence[str] = ("default",),
     **settings: Any,
 ) -> AsyncIterator[RunningCapture]:
     """A real server with scripted eyes; sessions are quick, gates are few."""
@@ -341,7 +344,9 @@ async def capture_server(
     bus.answering.set()
     ids = IdFactory(clock)
     async with AsyncExitStack() as stack:
-        blobs = await stack.enter_async_context(FolderBlobs(folder / "blobs", clock=clock, ids=ids))
+        blobs = await stack.enter_async_context(
+            FolderBlobs(folder / "capture-images", clock=clock, ids=ids, form=form)
+        )
         capture = await stack.enter_async_context(
             open_service(
                 CaptureSettings(**(quick | settings)),
@@ -352,6 +357,7 @@ async def capture_server(
                 clock=clock,
                 ids=ids,
                 random=lambda: 0.5,
+                tenants=tenants,
             )
         )
 

@@ -32,13 +32,17 @@ class Authority:
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         return builder.sign(self.key, hashes.SHA256()).public_bytes(Encoding.PEM)
 
-    def issue(self, name: str, *, life: timedelta = timedelta(days=1), uri: str = "") -> tuple[bytes, bytes]:
-        """A certificate for this machine and its key, PEM."""
+    def issue(
+        self, name: str, *, life: timedelta = timedelta(days=1), uri: str = "", host: str = ""
+    ) -> tuple[bytes, bytes]:
+        """A certificate for this machine, or for another host, and its key, PEM."""
         key = _new_key()
         names: list[x509.GeneralName] = [
             x509.DNSName("localhost"),
             x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
         ]
+        if host:
+            names = [x509.DNSName(host)]
         if uri:
             names.append(x509.UniformResourceIdentifier(uri))
         builder = _builder(name, self.name, key.public_key(), life)

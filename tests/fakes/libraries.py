@@ -19,6 +19,7 @@ from vidence.library.v1 import library_service_pb2_grpc as pb_grpc
 from vidence_server.core.clock import Clock, SystemClock
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.core.ids import IdFactory
+from vidence_server.encryption.sealing import Sealing
 from vidence_server.inference.engine import Priority
 from vidence_server.library import app
 from vidence_server.library.ports import FaceEmbedder, TextEmbedder
@@ -107,6 +108,7 @@ async def open_library(
     bus: FakeBus | None = None,
     clock: Clock | None = None,
     location: StateLocation | None = None,
+    sealing: Sealing | None = None,
     **settings: Any,
 ) -> AsyncIterator[OpenLibrary]:
     embedder, bus, clock = embedder or FakeEmbedder(), bus or FakeBus(), clock or SystemClock()
@@ -119,6 +121,7 @@ async def open_library(
         clock=clock,
         ids=IdFactory(clock),
         random=lambda: 0.5,
+        sealing=sealing,
     ) as opened:
         yield OpenLibrary(opened.service, opened.relay, bus, embedder, folder / "library.db")
 

@@ -24,8 +24,8 @@ class OwnSchema(StateLocation):
         super().__init__(folder, url=url)
         object.__setattr__(self, "schema", schema)
 
-    def database(self, service: str, *, migrations: Any) -> Any:
+    def database(self, service: str, *, migrations: Any, guest: bool = False) -> Any:
         from vidence_server.storage.database import Database
 
         schema: str = getattr(self, "schema")  # noqa: B009 - set past a frozen class
-        return Database(self.url, migrations=migrations, schema=schema, grace_s=0.05)
+        return Database(self.url, migrations=migrations, schema=schema, grace_s=0.05, guest=guest)

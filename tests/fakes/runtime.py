@@ -27,6 +27,7 @@ from vidence.extraction.v1 import extraction_service_pb2_grpc as pb_grpc
 from vidence.type.v1 import geometry_pb2 as geometry
 from vidence_server.core.clock import Clock, SystemClock
 from vidence_server.core.ids import IdFactory
+from vidence_server.runtime.access_guard import AccessGuard
 from vidence_server.runtime.logs import configure_logs
 from vidence_server.runtime.metrics import Metrics
 from vidence_server.runtime.server import AddServicer, RpcServer
@@ -80,6 +81,7 @@ async def running_server(
     metrics: Metrics | None = None,
     clock: Clock | None = None,
     tracing: Tracing | None = None,
+    guard: AccessGuard | None = None,
     **settings: Any,
 ) -> AsyncIterator[RunningServer]:
     """A real server on a free port of the loopback, its outgoing messages validated.
@@ -90,6 +92,7 @@ async def running_server(
         metrics: Where to count; None: new ones.
         clock: The server's time; None: the machine's.
         tracing: What spans are made with; None: there are none.
+        guard: Checks who calls; None: nobody does.
         **settings: Of `ServerSettings`, over defaults that suit tests.
     """
     defaults: dict[str, Any] = {"port": 0, "validate_responses": True, "drain_accept_s": 0}
@@ -101,6 +104,7 @@ async def running_server(
         clock=clock,
         ids=IdFactory(clock),
         tracing=tracing,
+        guard=guard,
     )
     names = services(server)
     for name, add in names.items():

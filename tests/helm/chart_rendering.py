@@ -23,10 +23,11 @@ VALUES = {
     "dev": ("values-dev",),
     "ha": ("values-ha",),
     "gpu": ("values-gpu",),
+    "tls": ("values-tls",),
     "ha-gpu": ("values-ha", "values-gpu"),
 }
 """Values files that are given together."""
-GOLDEN_CASES = ("default", "dev", "ha", "gpu")
+GOLDEN_CASES = ("default", "dev", "ha", "gpu", "tls")
 """Each file by itself; the golden file has the same name."""
 RELEASE, NAMESPACE = "demo", "seen"
 SECRET_URL = "postgresql+asyncpg://vidence@postgresql:5432/vidence"  # noqa: S105 - an address without a password

@@ -12,6 +12,7 @@ from vidence_server.bridge.contract import Contract, descriptor_bytes
 from vidence_server.bridge.envoy.certificate import development_certificate
 from vidence_server.bridge.envoy.process import envoy_binary, write_files
 from vidence_server.bridge.settings import BridgeSettings, EnvoySettings
+from vidence_server.runtime.access_settings import TlsSettings
 from vidence_server.suite_settings import DATA_DIR_VARIABLE, SuiteSettings
 
 Json = dict[str, Any]
@@ -27,14 +28,18 @@ def check_names(environment: Mapping[str, str]) -> None:
             assert keys, variable
 
 
-def write_envoy(bridge: BridgeSettings, folder: Path) -> Json:
-    """What `vidence envoy config` writes, with a certificate that is there; checked by Envoy itself."""
+def write_envoy(bridge: BridgeSettings, tls: TlsSettings, folder: Path) -> Json:
+    """What `vidence envoy config` writes, with certificates that are there; checked by Envoy itself."""
+    if tls.peer_ca is not None:
+        made = development_certificate(folder)
+        assert made is not None
+        tls = tls.model_copy(update={"certificate": made[0], "key": made[1], "peer_ca": made[0]})
     if bridge.envoy.certificate is not None:
         made = development_certificate(folder)
         assert made is not None
         own = bridge.envoy.model_copy(update={"certificate": made[0], "key": made[1]})
         bridge = bridge.model_copy(update={"envoy": own})
-    path = write_files(Contract(descriptor_bytes()), bridge, folder)
+    path = write_files(Contract(descriptor_bytes()), bridge, folder, tls)
     command = [str(envoy_binary(EnvoySettings())), "--mode", "validate", "--config-path", str(path)]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -12,6 +12,7 @@ import yaml
 from helm.chart_rendering import CHART, ROOT, Json
 from helm.deployed import check_names, endpoints, write_envoy
 from vidence_cli.main import CommandGroup, installed_commands
+from vidence_server.runtime.access_settings import TlsSettings
 from vidence_server.suite_settings import SuiteSettings, load_suite_settings
 
 FILE = ROOT / "deploy" / "compose.yaml"
@@ -76,7 +77,7 @@ def test_compose_waits_longer_than_the_drain_takes() -> None:
 def test_envoy_of_compose_finds_suite_and_bridge(tmp_path: Path) -> None:
     services = _compose()["services"]
     settings = _settings("envoy-config").bridge
-    config = write_envoy(settings, tmp_path)
+    config = write_envoy(settings, TlsSettings(), tmp_path)
     found = endpoints(config)
     suite = ("suite", _settings("suite").server.port)
     assert found.pop("bridge") == ("bridge", _settings("bridge").bridge.port)

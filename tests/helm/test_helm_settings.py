@@ -6,10 +6,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from helm.chart_rendering import NAMESPACE, VALUES, Json, Objects, component, pod_of, schema
+from helm.chart_rendering import (
+    NAMESPACE,
+    ROOT,
+    VALUES,
+    Json,
+    Objects,
+    component,
+    containers_of,
+    pod_of,
+    schema,
+    values_of,
+)
 from helm.deployed import check_names, endpoints, write_envoy
 from vidence_server.bridge.contract import Contract, descriptor_bytes
+from vidence_server.runtime.metrics_server import LIVE_PATH, READY_PATH
 from vidence_server.suite.table import PORTS
 from vidence_server.suite_settings import SuiteSettings, load_suite_settings
 
@@ -22,6 +35,24 @@ NOT_IN_THE_CHART = {"monitor"}
 
 def _settings(objects: Objects, name: str) -> SuiteSettings:
     return load_suite_settings(None, objects.environment(name))
+
+
+@pytest.mark.requirement("R-OP4", "R-OP5")
+def test_what_keeps_images_or_templates_gets_the_keys_and_nobody_else() -> None:
+    objects = Objects.of_case("ha")
+    holders = set()
+    for name in objects.deployments():
+        settings = _settings(objects, name).encryption
+        if settings.mode == "off":
+            continue
+        holders.add(name)
+        assert settings.accept_plain
+        pod = pod_of(objects.deployments()[name])
+        (mount,) = [found for found in containers_of(pod)[0]["volumeMounts"] if found["name"] == "encryption"]
+        assert settings.key_file == Path(mount["mountPath"]) / "keys"
+        (volume,) = [found for found in pod["volumes"] if found["name"] == "encryption"]
+        assert volume["secret"]["defaultMode"] == 0o440  # as the key file's own rule wants it
+    assert holders == {"capture", "batch", "library"}
 
 
 @pytest.mark.requirement("R-OP4")
@@ -80,7 +111,7 @@ def test_pod_gets_more_time_to_stop_than_its_drain_takes(case: str) -> None:
 def test_envoy_takes_the_configuration_and_finds_the_services(case: str, tmp_path: Path) -> None:
     objects = Objects.of_case(case)
     settings = _settings(objects, "envoy").bridge
-    config = write_envoy(settings, tmp_path)
+    config = write_envoy(settings, _settings(objects, "envoy").tls, tmp_path)
     services = objects.kind("Service")
     found = endpoints(config)
     assert set(found) == {f"service_{name}" for name in objects.deployments().keys() - NO_SERVICE} | {
@@ -154,6 +185,48 @@ def test_workers_work_in_the_place_of_the_batch_service() -> None:
     assert _settings(objects, "batch").batch.workers == 0
     (container,) = pod_of(objects.deployments()["worker"])["containers"]
     assert container["args"] == ["worker", f"demo-vidence-batch:{PORTS['batch']}"]
+
+
+@pytest.mark.requirement("R-OP4", "R-OP5")
+@pytest.mark.parametrize("mutual", [True, False])
+def test_certificates_inside_are_those_of_one_secret(*, mutual: bool) -> None:
+    objects = Objects.of(
+        {
+            **values_of("tls"),
+            "worker": {"enabled": True},
+            "internalTls": {"existingSecret": "vidence-internal-tls", "mutual": mutual},
+        }
+    )
+    services = objects.deployments().keys() - NO_SERVICE
+    files = [Path("/etc/vidence/internal-tls") / each for each in ("tls.crt", "tls.key", "ca.crt")]
+    for name, deployment in objects.deployments().items():
+        pod, settings = pod_of(deployment), _settings(objects, name)
+        (volume,) = (item for item in pod["volumes"] if item["name"] == "internal-tls")
+        assert volume["secret"]["secretName"] == "vidence-internal-tls"
+        for container in containers_of(pod):
+            (mount,) = (item for item in container["volumeMounts"] if item["name"] == "internal-tls")
+            assert mount["mountPath"] == str(files[0].parent)
+            assert [settings.tls.certificate, settings.tls.key, settings.tls.peer_ca] == files
+        assert settings.tls.insecure is False
+        assert settings.tls.require_client_certificate == (mutual and name in services)
+        assert settings.tls.client_ca == (files[2] if mutual and name in services else None)
+        assert settings.bridge.tls == (name in {"bridge", "envoy"})
+        if name in services:
+            # Kubernetes asks for health by gRPC in plaintext only.
+            (container,) = pod["containers"]
+            assert container["readinessProbe"]["httpGet"] == {"path": READY_PATH, "port": "metrics"}
+            assert container["livenessProbe"]["httpGet"] == {"path": LIVE_PATH, "port": "metrics"}
+    (bridge,) = pod_of(objects.deployments()["bridge"])["containers"]
+    assert bridge["readinessProbe"]["httpGet"]["scheme"] == "HTTPS"
+
+
+@pytest.mark.requirement("R-OP4", "R-OP5")
+def test_certificate_of_the_documentation_names_whatever_is_dialled() -> None:
+    text = (ROOT / "docs" / "operations" / "kubernetes.md").read_text(encoding="utf-8")
+    [example] = [block for block in text.split("```") if "kind: Certificate" in block]
+    named = set(yaml.safe_load(example)["spec"]["dnsNames"])
+    bridge = _settings(Objects.of_case("tls"), "envoy").bridge
+    assert named == {place.partition(":")[0] for place in (*bridge.upstreams.values(), bridge.envoy.bridge)}
 
 
 @pytest.mark.requirement("R-OP4")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -57,6 +57,12 @@ def make_log(image: Image, key: tuple[str, str], number: int, epoch: int) -> Non
 def reserve(image: Image, number: int, until: int) -> None:
     """Remembers that offsets may be used."""
     log_of(image, number).reserved = until
+
+
+def raise_reserved(reserved: Mapping[int, int], image: Image) -> None:
+    """Remembers, by the number of the log, that offsets may have been used at least so far."""
+    for log in image.values():
+        log.reserved = max(log.reserved, reserved.get(log.number, 0))
 
 
 def set_extent(image: Image, number: int, extent: Extent) -> None:

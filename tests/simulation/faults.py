@@ -20,6 +20,8 @@ class Fault(Enum):
     READ_FAILED = "reading from the disk fails for a while"
     RECORD_CORRUPT = "a bit of a stored record flips"
     PAGE_UNREADABLE = "a page of the file cannot be read"
+    LOG_REPLACED = "the file of the log is gone, and a new one is made"
+    LOG_RESTORED = "an older copy of the file is put back"
     CLOCK_FORWARD = "the wall clock jumps forwards"
     CLOCK_BACK = "the wall clock jumps backwards"
     CONNECTIONS_CUT = "all connections break at once"
@@ -48,6 +50,8 @@ MAY_COST: Mapping[Fault, str] = {
     Fault.READ_FAILED: "a watcher that is behind the ring: the stream ends, and is resumed by its cursor",
     Fault.RECORD_CORRUPT: "that event; a gap says CORRUPT",
     Fault.PAGE_UNREADABLE: "the events of that page; a gap says CORRUPT",
+    Fault.LOG_REPLACED: "all events; a gap says EPOCH, or CURSOR_EXPIRED is the answer",
+    Fault.LOG_RESTORED: "events that the copy does not have; a gap says UNCLEAN_STOP",
     Fault.RETENTION: "events that are too old; a gap says EXPIRED, or CURSOR_EXPIRED is the answer",
     Fault.WATCHER_STALLED: "the stream, with ON_OVERFLOW_DISCONNECT: disconnected, TOO_SLOW",
 }

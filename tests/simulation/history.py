@@ -23,6 +23,7 @@ from vidence_server.streams.requests import Earliest, Latest, OnExpired, OnOverf
 _START_NS = 1_893_456_000 * 1_000_000_000
 _LONGEST_S = 20.0
 _PATIENCE_S = 60.0
+_LOSS_OF_FILE = 0.12
 
 _STRIKES = (
     Fault.CLEAN_RESTART,
@@ -112,11 +113,19 @@ def draw(seed: int) -> HistoryPlan:
         Strike(busy_s * rng.random(), rng.choice(_STRIKES), rng.random())
         for _ in range(rng.choice((0, 1, 1, 2, 2, 3, 4)))
     ]
+    strikes += _draw_loss_of_file(random.Random(f"{seed}/file"), busy_s)
     strikes.sort(key=lambda strike: strike.at_s)
     block = rng.choice((4, 16, 64))
     return HistoryPlan(
         seed, ServerPlan(block=block, retention=retention), publishers, watchers, tuple(strikes)
     )
+
+
+def _draw_loss_of_file(rng: random.Random, busy_s: float) -> list[Strike]:
+    """Rare: what comes after it is as in a history that has only begun."""
+    if rng.random() >= _LOSS_OF_FILE:
+        return []
+    return [Strike(busy_s * rng.random(), rng.choice((Fault.LOG_REPLACED, Fault.LOG_RESTORED)), rng.random())]
 
 
 def _sometimes(rng: random.Random, probability: float) -> float:
@@ -254,6 +263,10 @@ class _History:
                 machine.kill()
             case Fault.POWER_CUT:
                 machine.cut_power()
+            case Fault.LOG_REPLACED:
+                await machine.replace_log()
+            case Fault.LOG_RESTORED:
+                await machine.restore_log(strike.draw)
             case Fault.KILLED_AT_DISK:
                 machine.server.kill_after_steps = 1 + int(strike.draw * 12)
                 await asyncio.sleep(2.0)

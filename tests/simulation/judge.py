@@ -19,11 +19,11 @@ _STOPS = frozenset({"KILLED", "KILLED_AT_DISK", "POWER_CUT"})
 _DISK = frozenset({"DISK_FULL", "COMMIT_FAILED", "OUTCOME_UNKNOWN", "INSERT_FAILED"})
 # What a gap's reason can come from. A clean stop that the disk did not let finish is no clean one.
 _CAUSES: Mapping[str, frozenset[str]] = {
-    "UNCLEAN_STOP": _STOPS | _DISK,
+    "UNCLEAN_STOP": _STOPS | _DISK | {"LOG_RESTORED"},
     "CORRUPT": frozenset({"RECORD_CORRUPT", "PAGE_UNREADABLE"}),
     "EPHEMERAL": _DISK,
     "EXPIRED": frozenset(),
-    "EPOCH": frozenset(),
+    "EPOCH": frozenset({"LOG_REPLACED"}),
     "OVERFLOW": frozenset(),
 }
 
@@ -51,6 +51,13 @@ class Finding(NamedTuple):
 
 
 Judgement = Sequence[Finding]
+
+
+class Place(NamedTuple):
+    """Where an event stands."""
+
+    epoch: int
+    offset: int
 
 
 class Known(NamedTuple):
@@ -88,43 +95,58 @@ def _identity(record: Record) -> str:
     return f"{event.source}\n{event.id}"
 
 
-def _known(machine: Machine) -> tuple[dict[int, Known], list[Finding]]:
-    """Every event that ever had an offset, kept or not, and offsets that two had."""
-    known: dict[int, Known] = {}
+def _known(machine: Machine) -> tuple[dict[Place, Known], list[Finding]]:
+    """Every event that ever had a place, kept or not, and places that two had."""
+    known: dict[Place, Known] = {}
     findings = []
-    told = [(t.offset, Known(t.identity, t.key, t.time_ns)) for t in machine.observed.told]
-    kept = [
-        (record.offset, Known(_identity(record), str(record.key), record.time_ns))
-        for record in machine.disk.ever.values()
+    epochs = machine.observed.epochs
+    told = [
+        (Place(epochs[t.life], t.offset), Known(t.identity, t.key, t.time_ns)) for t in machine.observed.told
     ]
-    for offset, event in [*told, *kept]:
-        earlier = known.setdefault(offset, event)
+    kept = [
+        (Place(epoch, record.offset), Known(_identity(record), str(record.key), record.time_ns))
+        for epoch, records in machine.disk.lives()
+        for record in records.values()
+    ]
+    for place, event in [*told, *kept]:
+        earlier = known.setdefault(place, event)
         if earlier != event:
-            findings.append(Finding("NeverReused", f"offset {offset} was given twice"))
+            findings.append(Finding("NeverReused", f"offset {place.offset} was given twice"))
     return known, findings
 
 
-def _published(machine: Machine, image: LogImage, known: dict[int, Known]) -> PublishedLog:
+def _published(machine: Machine, image: LogImage, known: dict[Place, Known]) -> PublishedLog:
     """The truth that validators compare with. Offsets that never had an event are holes."""
-    log = log_id("default", "bus")
-    lost = machine.disk.corrupt | machine.disk.unreadable
-    events = [
-        LoggedEvent(
-            str(Cursor(log, image.epoch, offset)),
-            known[offset].identity,
-            known[offset].key,
-            gone=offset not in image.records or offset in lost or offset <= machine.disk.expired_until,
-        )
-        for offset in sorted(known)
-    ]
-    holes = []
-    before = 0
-    for offset in [*sorted(known), max(image.extent.newest, image.reserved, *known, 0) + 1]:
-        if offset > before + 1:
-            start, end = Cursor(log, image.epoch, before), Cursor(log, image.epoch, offset - 1)
-            holes.append(LoggedHole(str(start), str(end)))
-        before = offset
+    disk = machine.disk
+    lost = disk.corrupt | disk.unreadable
+    there = {Place(image.epoch, offset) for offset in image.records if offset > disk.expired_until} - {
+        Place(image.epoch, offset) for offset in lost
+    }
+    ends = {life.epoch: life.end for life in disk.past}
+    ends[image.epoch] = max(image.extent.newest, image.reserved)
+    events: list[LoggedEvent] = []
+    holes: list[LoggedHole] = []
+    for epoch, end in ends.items():
+        places = sorted(place for place in known if place.epoch == epoch)
+        events += [
+            LoggedEvent(_cursor(place), known[place].identity, known[place].key, gone=place not in there)
+            for place in places
+        ]
+        holes += _holes(places, Place(epoch, end))
     return PublishedLog(events, holes)
+
+
+def _holes(places: Sequence[Place], last: Place) -> Iterator[LoggedHole]:
+    before = Place(last.epoch, 0)
+    end = max([last, *places])
+    for place in [*places, end._replace(offset=end.offset + 1)]:
+        if place.offset > before.offset + 1:
+            yield LoggedHole(_cursor(before), _cursor(place._replace(offset=place.offset - 1)))
+        before = place
+
+
+def _cursor(place: Place) -> str:
+    return str(Cursor(log_id("default", "bus"), place.epoch, place.offset))
 
 
 def _check_durable(machine: Machine, image: LogImage) -> Iterator[Finding]:
@@ -137,6 +159,8 @@ def _check_durable(machine: Machine, image: LogImage) -> Iterator[Finding]:
     }
     for ack in machine.observed.acks:
         offset = image.identities.get(ack.identity)
+        if machine.observed.epochs[ack.life] != image.epoch or ack.offset in machine.disk.forgotten:
+            continue
         if ack.offset <= machine.disk.expired_until or struck & may_lose[ack.durability]:
             continue
         if offset is None:
@@ -173,13 +197,13 @@ def _check_honest(machine: Machine) -> Iterator[Finding]:
         for connection in (*record.watcher.connections, *record.probes):
             for message in connection.messages:
                 if message.gap is not None and not struck & _CAUSES[message.gap.reason]:
-                    retained = message.gap.reason == "EXPIRED" and machine.disk.expired_until > 0
+                    retained = message.gap.reason == "EXPIRED" and machine.disk.expired_ever
                     if not retained:
                         yield Finding("Honest", f"{record.name} was told {message.gap.reason} for no reason")
 
 
 def _check_watcher(
-    record: WatcherRecord, published: PublishedLog, known: dict[int, Known]
+    record: WatcherRecord, published: PublishedLog, known: dict[Place, Known]
 ) -> Iterator[Finding]:
     for violation in check_watch(record.watcher, published, probes=record.probes):
         text = f"{record.name}, message {violation.position}: {violation.message}"
@@ -193,11 +217,12 @@ def _check_watcher(
         yield from _check_since(record, known)
 
 
-def _check_since(record: WatcherRecord, known: dict[int, Known]) -> Iterator[Finding]:
+def _check_since(record: WatcherRecord, known: dict[Place, Known]) -> Iterator[Finding]:
     """Since: a start at a time leaves out nothing that was taken at or after it."""
     first = next((c.messages[0].cursor for c in record.watcher.connections if c.messages), "")
     if not first or record.since_ns is None:
         return
-    start = Cursor.parse(first).offset
-    if any(event.time_ns >= record.since_ns for offset, event in known.items() if offset <= start):
+    start = Cursor.parse(first)
+    before = [place for place in known if place.epoch == start.epoch and place.offset <= start.offset]
+    if any(known[place].time_ns >= record.since_ns for place in before):
         yield Finding("Since", f"{record.name} started behind an event that it asked for")

@@ -112,6 +112,16 @@ class Machine:
         self.kill()
         self.trace.note(f"machine: power cut, {self.disk.cut_power()} transactions lost")
 
+    async def replace_log(self) -> None:
+        """The server stops, and somebody takes its file away."""
+        await self.stop()
+        self.disk.replace_file()
+
+    async def restore_log(self, share: float) -> None:
+        """The server stops, and somebody puts a copy back that has a share of the transactions."""
+        await self.stop()
+        self.trace.note(f"machine: copy put back, {self.disk.restore_copy(share)} transactions gone")
+
     async def publish(
         self, drafts: Sequence[Draft], durability: Durability, *, atomic: bool, patience_s: float | None
     ) -> tuple[int, Sequence[AppendResult]]:

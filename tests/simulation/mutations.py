@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import patch
 
-from simulation.disk import DiskStore
+from simulation.disk_store import DiskStore
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.streams.append import Draft, Durability
 from vidence_server.streams.broadcast import Broadcast
 from vidence_server.streams.cursor import Cursor
-from vidence_server.streams.durable import group_commit
 from vidence_server.streams.durable.durable_log import DurableLog
 from vidence_server.streams.durable.group_commit import GroupCommit
+from vidence_server.streams.durable.prepared import Prepared
 from vidence_server.streams.durable.requests import Outcome
 from vidence_server.streams.entry import GapReason, Hole, LogItem
 from vidence_server.streams.frames import Batch, End, EndReason
@@ -62,7 +62,7 @@ def _no_sync() -> AbstractContextManager[Any]:
 
 
 def _repetition_not_synced() -> AbstractContextManager[Any]:
-    return patch.object(group_commit.Prepared, "syncing", property(lambda prepared: False))
+    return patch.object(Prepared, "syncing", property(lambda prepared: False))
 
 
 def _drafts_changed(change: Callable[[Sequence[Draft]], Sequence[Draft]]) -> AbstractContextManager[Any]:
@@ -167,6 +167,34 @@ def _expired_cursor_moved_silently() -> AbstractContextManager[Any]:
     return patch.object(Broadcast, "_after", wrong)
 
 
+def _epoch_not_looked_at() -> AbstractContextManager[Any]:
+    right = Broadcast._after
+
+    def wrong(self: Broadcast, request: Any, cursor: Cursor) -> Any:
+        return right(self, request, replace(cursor, epoch=self._log.epoch))
+
+    return patch.object(Broadcast, "_after", wrong)
+
+
+def _epoch_always_the_same() -> AbstractContextManager[Any]:
+    right = GroupCommit.open_log
+
+    def wrong(self: GroupCommit[Any], tenant: str, name: str, **_: int) -> Any:
+        return right(self, tenant, name, epoch=1)
+
+    return patch.object(GroupCommit, "open_log", wrong)
+
+
+def _gap_to_a_new_log_says_expired() -> AbstractContextManager[Any]:
+    right = Broadcast._after
+
+    def wrong(self: Broadcast, request: Any, cursor: Cursor) -> Any:
+        begin, gap = right(self, request, cursor)
+        return begin, None if gap is None else gap._replace(reason=GapReason.EXPIRED)
+
+    return patch.object(Broadcast, "_after", wrong)
+
+
 def _heartbeat_tells_the_newest() -> AbstractContextManager[Any]:
     right = Subscription._beat
 
@@ -234,6 +262,11 @@ MUTATIONS = (
         frozenset({"Resumable", "Bookmarkable"}),
         _expired_cursor_moved_silently,
     ),
+    Mutation(
+        "a cursor's epoch is not looked at", frozenset({"Resumable", "Bookmarkable"}), _epoch_not_looked_at
+    ),
+    Mutation("a new log has the epoch of the old one", frozenset({"NeverReused"}), _epoch_always_the_same),
+    Mutation("a gap hides that the log is new", frozenset({"Reliable"}), _gap_to_a_new_log_says_expired),
     Mutation(
         "a heartbeat runs ahead", frozenset({"Reliable", "Ordered", "Live"}), _heartbeat_tells_the_newest
     ),

@@ -49,6 +49,8 @@ class Observed:
 
     acks: list[Ack] = field(default_factory=list)
     told: list[Told] = field(default_factory=list)
+    epochs: dict[int, int] = field(default_factory=dict)
+    """The epoch of the log that each process served, by its life."""
     early: list[str] = field(default_factory=list)
     """Events that were broadcast before they had their durability."""
     quiet: list[str] = field(default_factory=list)

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from simulation.disk import DiskStore
+from simulation.disk_store import DiskStore
 from simulation.machine_threads import MachineThreads, ProcessKilled
 from simulation.observed import Told
 from simulation.wire import Wire, WireCutError
@@ -155,7 +155,7 @@ class Server:
             )
         )
         self._log: DurableLog = await writer.open_log("default", "bus", plan.retention)
-        self.epoch = self._log.epoch
+        self.epoch = machine.observed.epochs[self.life] = self._log.epoch
         self._broadcast = await stack.enter_async_context(
             Broadcast(self._log, plan.ring, machine.clock, turns_per_pass=machine.rng.randint(1, 3))
         )

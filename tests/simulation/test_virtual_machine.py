@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from simulation.disk import Disk, DiskStore
+from simulation.disk import Disk
+from simulation.disk_store import DiskStore
 from simulation.machine_threads import MachineThreads, ProcessKilled
 from simulation.virtual_clock import VirtualClock
 from simulation.virtual_loop import DeadlockError, RunawayError, VirtualLoop

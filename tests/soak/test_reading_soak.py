@@ -13,5 +13,5 @@ ALLOWED_GROWTH_BYTES = 64 << 20
 
 @pytest.mark.requirement("R-OP7", "R-EX7")
 async def test_ten_thousand_mixed_pictures_leave_memory_flat() -> None:
-    held = await held_bytes(PICTURES, every=500)
+    held = await held_bytes(PICTURES, every=500, timeout_s=6000)
     assert max(held[1:]) - held[0] <= ALLOWED_GROWTH_BYTES

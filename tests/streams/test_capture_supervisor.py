@@ -114,7 +114,7 @@ async def test_the_snapshot_of_a_person_is_fetched_as_any_picture(tmp_path: Path
     clock = SystemClock()
     jpeg = cv2.imencode(".jpg", np.full((40, 30, 3), 90, np.uint8))[1].tobytes()
     async with FolderBlobs(tmp_path / "monitor_images", clock=clock, ids=IdFactory(clock)) as of_monitor:
-        blob = await of_monitor.put(jpeg, expire_time=clock.now() + timedelta(hours=1))
+        blob = await of_monitor.put(jpeg, tenant="default", expire_time=clock.now() + timedelta(hours=1))
     read_only = FolderBlobs(tmp_path / "monitor_images", clock=clock, ids=IdFactory(clock))
     image_id = blob.id.replace("blb_", "img_")
     async with capture_server(tmp_path, snapshots=MonitorSnapshots(read_only)) as server:

@@ -6,15 +6,13 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
 from datetime import timedelta
 
 import grpc
-from google.rpc import status_pb2
 
 from vidence.batch.v1 import batch_pb2, batch_service_pb2, batch_service_pb2_grpc
-from vidence.stream.v1 import stream_control_pb2
 from vidence_client.batch_files import BatchFile, FileLike, each_of, image_of, images_of
 from vidence_client.channel import DEFAULT_TIMEOUT_S, Channel
 from vidence_client.errors import VidenceError
 from vidence_client.selection import WatchStart
-from vidence_client.stream import Envelope, Stream, StreamCall
+from vidence_client.stream import Envelope, Stream, StreamCall, envelope_of
 from vidence_client.watch import Watch
 from vidence_client.watch_shape import GapListener, ReconnectListener
 
@@ -23,30 +21,8 @@ __all__ = ["BatchClient", "BatchFile", "BatchWatch", "FileLike", "ProcessRespons
 ProcessResponse = batch_service_pb2.ProcessBatchResponse
 BatchWatch = Watch[batch_service_pb2.WatchBatchResponse, batch_service_pb2.BatchEvent]
 
-_TERMINAL = frozenset({"complete", "batch_failed"})
-
-
-def _connected(response: ProcessResponse) -> stream_control_pb2.Connected | None:
-    return response.connected if response.HasField("connected") else None
-
-
-def _failed(response: ProcessResponse) -> status_pb2.Status | None:
-    return response.batch_failed.status if response.HasField("batch_failed") else None
-
-
-_ENVELOPE: Envelope[ProcessResponse] = Envelope(
-    sequence=lambda response: response.sequence,
-    connected=_connected,
-    failed=_failed,
-    is_terminal=lambda response: response.WhichOneof("payload") in _TERMINAL,
-)
-
-_IMAGE: Envelope[batch_service_pb2.GetBatchItemImageResponse] = Envelope(
-    sequence=lambda response: response.sequence,
-    connected=lambda response: response.connected if response.HasField("connected") else None,
-    failed=lambda response: response.image_failed.status if response.HasField("image_failed") else None,
-    is_terminal=lambda response: response.WhichOneof("payload") in {"image_complete", "image_failed"},
-)
+_ENVELOPE: Envelope[ProcessResponse] = envelope_of("complete", "batch_failed")
+_IMAGE: Envelope[batch_service_pb2.GetBatchItemImageResponse] = envelope_of("image_complete", "image_failed")
 
 
 class BatchClient:

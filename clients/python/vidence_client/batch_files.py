@@ -19,12 +19,14 @@ class BatchFile:
         file_name: Its name, for people; empty: that of the path.
         document_type: Key of the type; empty: that of the batch.
         pdf_page: Page of a PDF, from 1; 0: the first.
+        subject_id: Whose it is, so that `Client.erasure.purge` finds it; empty: it is not found.
     """
 
     content: bytes | Path
     file_name: str = ""
     document_type: str = ""
     pdf_page: int = 0
+    subject_id: str = ""
 
 
 FileLike = BatchFile | Path | bytes
@@ -60,6 +62,7 @@ async def images_of(files: Sequence[FileLike]) -> list[batch_pb2.BatchImage]:
             file_name=file.file_name or (file.content.name if isinstance(file.content, Path) else ""),
             document_type=file.document_type,
             pdf_page=file.pdf_page,
+            subject_id=file.subject_id,
         )
         for file, content in zip(known, contents, strict=True)
     ]

@@ -30,6 +30,7 @@ class JobClient:
         document_type: str = "",
         pdf_page: int = 0,
         library_id: str = "",
+        subject_id: str = "",
         idempotency_key: str = "",
         max_attempts: int = 0,
         timeout: float = DEFAULT_TIMEOUT_S,
@@ -41,6 +42,7 @@ class JobClient:
             document_type: Key of the type; empty: the service finds it out.
             pdf_page: Page of a PDF, from 1; 0: the first.
             library_id: The library that the result goes into before the job ends; empty: none.
+            subject_id: Whose it is, so that `Client.erasure.purge` finds it; empty: it is not found.
             idempotency_key: The caller's name for the job: the same key gives the same job.
             max_attempts: How often it is tried at most; 0: the server's default.
             timeout: Seconds for all attempts of the call.
@@ -54,7 +56,11 @@ class JobClient:
             idempotency_key=idempotency_key,
             max_attempts=max_attempts,
             read_document=job_pb2.ReadDocumentOperation(
-                content=picture, document_type=document_type, pdf_page=pdf_page, library_id=library_id
+                content=picture,
+                document_type=document_type,
+                pdf_page=pdf_page,
+                library_id=library_id,
+                subject_id=subject_id,
             ),
         )
         return (await self._channel.call(self._stub.SubmitJob, request, timeout=timeout)).job

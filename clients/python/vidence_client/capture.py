@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import grpc
-from google.rpc import status_pb2
 
 from vidence.capture.v1 import (
     capture_service_pb2,
@@ -16,18 +15,17 @@ from vidence.capture.v1 import (
     session_event_pb2,
     session_pb2,
 )
-from vidence.stream.v1 import stream_control_pb2
 from vidence_client.channel import DEFAULT_TIMEOUT_S, Channel, cancelled_from_outside
 from vidence_client.errors import VidenceError
 from vidence_client.selection import WatchStart
-from vidence_client.stream import Envelope, Stream, StreamCall
+from vidence_client.stream import Envelope, Stream, StreamCall, envelope_of
 from vidence_client.watch import Watch
 from vidence_client.watch_shape import GapListener, ReconnectListener
 
 SessionWatch = Watch[capture_service_pb2.WatchSessionResponse, session_event_pb2.CaptureEvent]
 SessionsWatch = Watch[capture_service_pb2.WatchSessionsResponse, session_event_pb2.SessionsEvent]
 
-_TERMINAL = frozenset({"image_complete", "image_failed"})
+_ENVELOPE: Envelope[capture_service_pb2.GetImageResponse] = envelope_of("image_complete", "image_failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,26 +62,9 @@ def make_raw_frame(
 ) -> capture_service_pb2.Frame:
     """Makes a frame of pixels, blue, green and red, row by row; the rest as in `make_frame`."""
     raw = capture_service_pb2.RawPicture(bgr=bgr, width_px=width_px, height_px=height_px)
-    frame = capture_service_pb2.Frame(raw=raw, frame_number=number)
-    if taken is not None:
-        frame.capture_time.FromDatetime(taken)
+    frame = make_frame(b"", number=number, taken=taken)
+    frame.raw.CopyFrom(raw)
     return frame
-
-
-def _connected(response: capture_service_pb2.GetImageResponse) -> stream_control_pb2.Connected | None:
-    return response.connected if response.HasField("connected") else None
-
-
-def _failed(response: capture_service_pb2.GetImageResponse) -> status_pb2.Status | None:
-    return response.image_failed.status if response.HasField("image_failed") else None
-
-
-_ENVELOPE: Envelope[capture_service_pb2.GetImageResponse] = Envelope(
-    sequence=lambda response: response.sequence,
-    connected=_connected,
-    failed=_failed,
-    is_terminal=lambda response: response.WhichOneof("payload") in _TERMINAL,
-)
 
 
 class CaptureClient:

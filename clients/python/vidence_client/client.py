@@ -11,6 +11,7 @@ from vidence_client.batch_jobs import JobClient
 from vidence_client.capture import CaptureClient
 from vidence_client.channel import DEFAULT_ADDRESS, Channel, RetryPolicy
 from vidence_client.credentials import Credentials
+from vidence_client.erasure import ErasureClient
 from vidence_client.events import EventsClient
 from vidence_client.extraction import ExtractionClient
 from vidence_client.face import FaceClient
@@ -52,6 +53,7 @@ class Client:
         self.capture = CaptureClient(self._channel)
         self.libraries = LibraryClient(self._channel)
         self.reviews = ReviewClient(self._channel)
+        self.erasure = ErasureClient(self._channel)
 
     @property
     def address(self) -> str:

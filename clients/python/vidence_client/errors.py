@@ -26,6 +26,8 @@ class ClientReason(StrEnum):
     """Nothing came for 2.5 heartbeat periods: the stream is dead."""
     STREAM_BROKEN = "STREAM_BROKEN"
     """The stream broke a guarantee: a hole in the sequence, no terminal message, or something after it."""
+    STATUS_LOST = "STATUS_LOST"
+    """The stream broke off while it was written to; what the server said then is not known."""
     MESSAGE_TOO_LARGE = "MESSAGE_TOO_LARGE"
     """The content is larger than any message may be; nothing was sent."""
     BUFFER_FULL = "BUFFER_FULL"
@@ -100,12 +102,14 @@ class VidenceError(Exception):
 
         UNAVAILABLE without a reason means that no server of ours answered: then it is a `ServerUnreachable`.
         So is CANCELLED: what is cancelled on this side is no `AioRpcError`, and a server that ends just then
-        lets calls go that it has not begun.
+        lets calls go that it has not begun. Where gRPC lost the status, it is UNKNOWN.
         """
         status = _status_of(error)
         made = VidenceError.from_status(status)
         if made.code in _NOBODY and not made.reason:
             return ServerUnreachable(made.message)
+        if made.code is grpc.StatusCode.INTERNAL and made.message == _STATUS_LOST:
+            return VidenceError(grpc.StatusCode.UNKNOWN, ClientReason.STATUS_LOST, "the stream broke off")
         made.request_id = made.request_id or request_id_of(error)
         return made
 
@@ -127,6 +131,11 @@ class ServerUnreachable(VidenceError):  # noqa: N818 - reads as what happened; i
         super().__init__(grpc.StatusCode.UNAVAILABLE, reason, message)
 
 
+_STATUS_LOST = "Internal error from Core"
+"""What grpc.aio says instead of the server's status, where that came while a message was written.
+
+https://github.com/grpc/grpc/issues/36066
+"""
 _NOBODY = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED})
 """Codes that, without a reason, are of the connection and not of a server of ours."""
 

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from vidence.event.v1 import (
     event_pb2,
     event_service_pb2,
-    event_service_pb2_grpc,
     event_statistics_pb2,
 )
 from vidence.stream.v1 import stream_control_pb2
-from vidence_client.channel import DEFAULT_TIMEOUT_S, Channel
+from vidence_client.channel import DEFAULT_TIMEOUT_S
+from vidence_client.event_publishing import EventPublishing
 from vidence_client.event_session import DEFAULT_CREDIT, EventSession
-from vidence_client.publishing import Publisher
 from vidence_client.selection import Selection, WatchStart
 from vidence_client.stream import StreamCall
 from vidence_client.watch import Watch
@@ -27,43 +24,8 @@ EventWatch = Watch[event_service_pb2.SubscribeResponse, event_pb2.Event]
 StatisticsWatch = Watch[event_service_pb2.WatchStatisticsResponse, event_service_pb2.StatisticsEvent]
 
 
-class EventsClient:
+class EventsClient(EventPublishing):
     """Publishes, subscribes and lists over one channel. `Client.events` is one."""
-
-    def __init__(self, channel: Channel) -> None:
-        self._channel = channel
-        self._stub = event_service_pb2_grpc.EventServiceStub(channel.rpc)
-
-    async def publish(
-        self,
-        *events: event_pb2.Event,
-        durability: event_pb2.Durability.ValueType = event_pb2.DURABILITY_UNSPECIFIED,
-        timeout: float = DEFAULT_TIMEOUT_S,
-    ) -> Sequence[event_service_pb2.PublishResult]:
-        """Publishes events together and waits until they are in the log: all of them, or none.
-
-        Events without an id are given one, so that the call can be tried again without harm.
-
-        Args:
-            *events: The events, at most 1,000; `make_event` makes them.
-            durability: What they must survive before the answer comes; unspecified: WRITTEN.
-            timeout: Seconds for all attempts.
-
-        Returns:
-            One result per event.
-
-        Raises:
-            VidenceError: An event was refused; `ServerUnreachable` where nothing answered.
-        """
-        request = event_service_pb2.PublishRequest(events=events, durability=durability)
-        for event in request.events:
-            event.id = event.id or uuid.uuid4().hex
-        response = await self._channel.call(self._stub.Publish, request, timeout=timeout)
-        return response.results
-
-    def publisher(self, source: str, **options: Any) -> Publisher:
-        """Makes a publisher to the same server, with a connection of its own; options as in `Publisher`."""
-        return Publisher(self._channel.address, source=source, **options)
 
     def subscribe(
         self,

@@ -6,33 +6,15 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from google.rpc import status_pb2
-
 from vidence.extraction.v1 import document_pb2, extraction_service_pb2, extraction_service_pb2_grpc
-from vidence.stream.v1 import stream_control_pb2
 from vidence_client.channel import DEFAULT_TIMEOUT_S, Channel
 from vidence_client.contents import bytes_of
-from vidence_client.stream import Envelope, Stream, StreamCall
+from vidence_client.stream import Envelope, Stream, StreamCall, envelope_of
 
 Response = extraction_service_pb2.ExtractDocumentResponse
 
-_TERMINAL = frozenset({"extraction_complete", "extraction_failed"})
 
-
-def _connected(response: Response) -> stream_control_pb2.Connected | None:
-    return response.connected if response.HasField("connected") else None
-
-
-def _failed(response: Response) -> status_pb2.Status | None:
-    return response.extraction_failed.status if response.HasField("extraction_failed") else None
-
-
-_ENVELOPE: Envelope[Response] = Envelope(
-    sequence=lambda response: response.sequence,
-    connected=_connected,
-    failed=_failed,
-    is_terminal=lambda response: response.WhichOneof("payload") in _TERMINAL,
-)
+_ENVELOPE: Envelope[Response] = envelope_of("extraction_complete", "extraction_failed")
 
 
 class ExtractionClient:
@@ -52,6 +34,7 @@ class ExtractionClient:
         profile: str = "",
         record: bool = False,
         library_id: str = "",
+        subject_id: str = "",
         heartbeat_period_s: float | None = None,
         timeout: float | None = None,
     ) -> Stream[Response]:
@@ -68,6 +51,7 @@ class ExtractionClient:
             profile: `fast`, `balanced` or `accurate`; empty: the server's default.
             record: Whether the last message brings the provenance record (`vidence_client.provenance`).
             library_id: The library that the document goes into, told by the last message; empty: none.
+            subject_id: Whose document goes into the library, so that it can be erased; empty: not said.
             heartbeat_period_s: How often the server shows that it is alive, 1–300 s; None: its default.
             timeout: Seconds for the whole reading; None: no limit, a silent server is noticed all the same.
 
@@ -75,7 +59,7 @@ class ExtractionClient:
             The stream; iterating raises `VidenceError`, and `OSError` where the file cannot be read.
         """
         options = _options(pdf_page, heartbeat_period_s, catalogue=catalogue, profile=profile, record=record)
-        options.library_id = library_id
+        options.library_id, options.subject_id = library_id, subject_id
 
         async def start(remaining_s: float | None) -> StreamCall:
             (picture,) = await bytes_of(content)
@@ -96,6 +80,7 @@ class ExtractionClient:
         profile: str = "",
         record: bool = False,
         library_id: str = "",
+        subject_id: str = "",
         timeout: float = DEFAULT_TIMEOUT_S,
     ) -> extraction_service_pb2.ReadDocumentResponse:
         """Reads one document and answers once; arguments as in `extract`, `timeout` for all attempts.
@@ -106,7 +91,7 @@ class ExtractionClient:
         """
         (picture,) = await bytes_of(content)
         options = _options(pdf_page, None, catalogue=catalogue, profile=profile, record=record)
-        options.library_id = library_id
+        options.library_id, options.subject_id = library_id, subject_id
         request = extraction_service_pb2.ReadDocumentRequest(
             content=picture, document_type=document_type, options=options
         )

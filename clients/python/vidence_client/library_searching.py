@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from google.rpc import status_pb2
-
 from vidence.library.v1 import library_service_pb2, search_pb2
-from vidence.stream.v1 import stream_control_pb2
 from vidence_client.channel import DEFAULT_TIMEOUT_S
 from vidence_client.library_calls import LibraryCalls
 from vidence_client.library_session import QuerySession
 from vidence_client.selection import WatchStart
-from vidence_client.stream import Envelope, Stream, StreamCall
+from vidence_client.stream import Envelope, Stream, StreamCall, envelope_of
 from vidence_client.watch import Watch
 from vidence_client.watch_shape import ReconnectListener
 
@@ -21,20 +18,7 @@ SearchResponse = library_service_pb2.SearchDocumentsResponse
 QueryWatch = Watch[library_service_pb2.WatchQueryResponse, library_service_pb2.QueryEvent]
 
 
-def _connected(response: SearchResponse) -> stream_control_pb2.Connected | None:
-    return response.connected if response.HasField("connected") else None
-
-
-def _failed(response: SearchResponse) -> status_pb2.Status | None:
-    return response.search_failed.status if response.HasField("search_failed") else None
-
-
-_SEARCH: Envelope[SearchResponse] = Envelope(
-    sequence=lambda response: response.sequence,
-    connected=_connected,
-    failed=_failed,
-    is_terminal=lambda response: response.WhichOneof("payload") in {"search_complete", "search_failed"},
-)
+_SEARCH: Envelope[SearchResponse] = envelope_of("search_complete", "search_failed")
 
 
 class LibrarySearching(LibraryCalls):

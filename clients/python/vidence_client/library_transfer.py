@@ -9,13 +9,11 @@ from typing import Any, cast
 
 import grpc
 from google.api.httpbody_pb2 import HttpBody
-from google.rpc import status_pb2
 
 from vidence.library.v1 import library_pb2, library_service_pb2, library_service_pb2_grpc
-from vidence.stream.v1 import stream_control_pb2
 from vidence_client.channel import Channel, Deadline
 from vidence_client.errors import VidenceError
-from vidence_client.stream import Envelope, Stream, StreamCall
+from vidence_client.stream import Envelope, Stream, StreamCall, envelope_of
 
 IngestResponse = library_service_pb2.IngestDocumentsResponse
 ImportResponse = library_service_pb2.ImportLibraryResponse
@@ -24,34 +22,8 @@ _BATCH_BYTES = 2**20
 _PIECE_BYTES = 256 * 1024
 
 
-def _ingest_connected(response: IngestResponse) -> stream_control_pb2.Connected | None:
-    return response.connected if response.HasField("connected") else None
-
-
-def _ingest_failed(response: IngestResponse) -> status_pb2.Status | None:
-    return response.ingest_failed.status if response.HasField("ingest_failed") else None
-
-
-def _import_connected(response: ImportResponse) -> stream_control_pb2.Connected | None:
-    return response.connected if response.HasField("connected") else None
-
-
-def _import_failed(response: ImportResponse) -> status_pb2.Status | None:
-    return response.import_failed.status if response.HasField("import_failed") else None
-
-
-_INGEST: Envelope[IngestResponse] = Envelope(
-    sequence=lambda response: response.sequence,
-    connected=_ingest_connected,
-    failed=_ingest_failed,
-    is_terminal=lambda response: response.WhichOneof("payload") in {"ingest_complete", "ingest_failed"},
-)
-_IMPORT: Envelope[ImportResponse] = Envelope(
-    sequence=lambda response: response.sequence,
-    connected=_import_connected,
-    failed=_import_failed,
-    is_terminal=lambda response: response.WhichOneof("payload") in {"import_complete", "import_failed"},
-)
+_INGEST: Envelope[IngestResponse] = envelope_of("ingest_complete", "ingest_failed")
+_IMPORT: Envelope[ImportResponse] = envelope_of("import_complete", "import_failed")
 
 
 class LibraryTransfer:

@@ -83,7 +83,7 @@ def broken_links(record: ProvenanceRecord) -> list[int]:
     previous = ""
     for place, entry in enumerate(record.entries):
         content = {key: value for key, value in entry.items() if key != "hash"}
-        actual = hashlib.sha256(_canonical(content).encode()).hexdigest()
+        actual = canonical_hash(content)
         if entry["previous"] != previous or entry["hash"] != actual:
             broken.append(place)
         previous = entry["hash"]
@@ -148,6 +148,11 @@ def _fields(record: ProvenanceRecord) -> dict[tuple[str, int], Mapping[str, Any]
 
 def _content(entry: Mapping[str, Any], *without: str) -> dict[str, Any]:
     return {key: value for key, value in entry.items() if key not in {*_LINKS, *without}}
+
+
+def canonical_hash(value: object) -> str:
+    """SHA-256 over the canonical JSON of a value, 64 hex digits."""
+    return hashlib.sha256(_canonical(value).encode()).hexdigest()
 
 
 def _canonical(value: object) -> str:

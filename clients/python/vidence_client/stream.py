@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Generic, Protocol, Self, TypeVar, cast
+from typing import Any, Generic, Protocol, Self, TypeVar, cast
 
 import grpc
 from google.rpc import status_pb2
@@ -20,6 +20,8 @@ from vidence_client.channel import Channel, Deadline, cancelled_from_outside
 from vidence_client.errors import ClientReason, ServerUnreachable, VidenceError, request_id_of
 
 SILENT_PERIODS = 2.5
+PASSING = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.UNKNOWN})
+"""What another connection may mend."""
 FIRST_SILENCE_S = SILENT_PERIODS * 30.0  # the server's default period, until `connected` tells the real one
 
 R = TypeVar("R")
@@ -33,6 +35,16 @@ class Envelope(Generic[R]):
     connected: Callable[[R], stream_control_pb2.Connected | None]
     failed: Callable[[R], status_pb2.Status | None]
     is_terminal: Callable[[R], bool]
+
+
+def envelope_of(complete: str, failed: str) -> Envelope[Any]:
+    """The envelope of responses that end with one of two payloads; `failed` is the one with a status."""
+    return Envelope(
+        sequence=lambda response: response.sequence,
+        connected=lambda response: response.connected if response.HasField("connected") else None,
+        failed=lambda response: getattr(response, failed).status if response.HasField(failed) else None,
+        is_terminal=lambda response: response.WhichOneof("payload") in {complete, failed},
+    )
 
 
 class StreamCall(Protocol):

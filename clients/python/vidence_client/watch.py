@@ -20,10 +20,8 @@ from vidence.stream.v1 import stream_control_pb2
 from vidence_client.channel import Channel, cancelled_from_outside
 from vidence_client.cursors import is_after
 from vidence_client.errors import ClientReason, ServerUnreachable, VidenceError
-from vidence_client.stream import FIRST_SILENCE_S, SILENT_PERIODS, StreamCall
+from vidence_client.stream import FIRST_SILENCE_S, PASSING, SILENT_PERIODS, StreamCall
 from vidence_client.watch_shape import E, GapListener, R, ReconnectListener, WatchStatistics
-
-_PASSING = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.UNKNOWN})
 
 
 class Watch(Generic[R, E]):
@@ -252,7 +250,7 @@ class Watch(Generic[R, E]):
 
     async def _may_reconnect(self, error: VidenceError) -> bool:
         """Waits until the next connection; returns False at once where there should be none."""
-        passing = error.code in _PASSING or error.retry_after_s is not None
+        passing = error.code in PASSING or error.retry_after_s is not None
         if not passing or self._closed:
             return False
         bounded = self._statistics.connections == 0

@@ -90,7 +90,7 @@ spec:
     - name: grpc
       port: {{ $component.port }}
       targetPort: grpc
-      appProtocol: kubernetes.io/h2c
+      appProtocol: {{ ternary "https" "kubernetes.io/h2c" (ne $root.Values.internalTls.existingSecret "") }}
     {{- else if $component.port }}
     - name: http
       port: {{ $component.port }}

@@ -11,9 +11,9 @@ The components, one line each.
 {{- define "vidence.components" -}}
 event:      {port: 50051, grpc: vidence.event.v1.EventService, single: true, files: true, callers: [envoy, bridge, extraction, capture, batch, library, face, review, worker]}
 extraction: {port: 50052, grpc: vidence.extraction.v1.ExtractionService, models: true, database: true, callers: [envoy, bridge]}
-capture:    {port: 50053, grpc: vidence.capture.v1.CaptureService, models: true, single: true, files: true, database: true, callers: [envoy, bridge]}
-batch:      {port: 50054, grpc: vidence.batch.v1.BatchService, models: true, single: true, files: true, database: true, callers: [envoy, bridge, worker]}
-library:    {port: 50055, grpc: vidence.library.v1.LibraryService, models: true, single: true, files: true, database: true, callers: [envoy, bridge, extraction, batch]}
+capture:    {port: 50053, grpc: vidence.capture.v1.CaptureService, models: true, single: true, files: true, database: true, callers: [envoy, bridge, review]}
+batch:      {port: 50054, grpc: vidence.batch.v1.BatchService, models: true, single: true, files: true, database: true, callers: [envoy, bridge, worker, review]}
+library:    {port: 50055, grpc: vidence.library.v1.LibraryService, models: true, single: true, files: true, database: true, callers: [envoy, bridge, extraction, batch, review]}
 face:       {port: 50056, grpc: vidence.face.v1.FaceService, models: true, callers: [envoy, bridge]}
 review:     {port: 50058, grpc: vidence.review.v1.ReviewService, single: true, files: true, database: true, callers: [envoy, bridge]}
 bridge:     {port: 8081, callers: [envoy]}

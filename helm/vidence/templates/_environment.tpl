@@ -14,8 +14,10 @@ VIDENCE_SERVER__PORT: {{ $component.port | quote }}
 VIDENCE_SERVER__DRAIN_GRACE_S: {{ $values.drain.graceSeconds | quote }}
 {{- end }}
 {{- if or $component.grpc (eq $name "worker") }}
+{{- if not $values.internalTls.existingSecret }}
 # TLS ends at Envoy.
 VIDENCE_TLS__INSECURE: "true"
+{{- end }}
 {{- if $values.access.existingSecret }}
 VIDENCE_ACCESS__MODE: "on"
 VIDENCE_ACCESS__KEYS_FILE: /etc/vidence/access/keys
@@ -24,8 +26,30 @@ VIDENCE_ACCESS__OWN_KEY_FILE: /etc/vidence/access/own-key
 VIDENCE_ACCESS__INSECURE: "true"
 {{- end }}
 {{- end }}
+{{- if $values.internalTls.existingSecret }}
+VIDENCE_TLS__CERTIFICATE: /etc/vidence/internal-tls/tls.crt
+VIDENCE_TLS__KEY: /etc/vidence/internal-tls/tls.key
+VIDENCE_TLS__PEER_CA: /etc/vidence/internal-tls/ca.crt
+{{- if has $name (list "bridge" "envoy") }}
+VIDENCE_BRIDGE__TLS: "true"
+{{- else if and $component.grpc $values.internalTls.mutual }}
+VIDENCE_TLS__CLIENT_CA: /etc/vidence/internal-tls/ca.crt
+VIDENCE_TLS__REQUIRE_CLIENT_CERTIFICATE: "true"
+{{- end }}
+{{- end }}
+{{- if include "vidence.encrypted" . }}
+VIDENCE_ENCRYPTION__MODE: key_file
+VIDENCE_ENCRYPTION__KEY_FILE: /etc/vidence/encryption/keys
+VIDENCE_ENCRYPTION__ACCEPT_PLAIN: {{ $values.encryption.acceptPlain | quote }}
+{{- end }}
 {{- if and (has $name (list "extraction" "batch")) $values.library.enabled }}
 VIDENCE_FILING__LIBRARY_ADDRESS: {{ include "vidence.name" (list $root "library") }}:50055
+{{- end }}
+{{- if eq $name "review" }}
+# A component that is not enabled holds nothing of anybody.
+{{- range $holder, $port := dict "capture" "50053" "batch" "50054" "library" "50055" }}
+VIDENCE_ERASURE__{{ upper $holder }}_ADDRESS: {{ if (index $values $holder).enabled }}{{ include "vidence.name" (list $root $holder) }}:{{ $port }}{{ else }}""{{ end }}
+{{- end }}
 {{- end }}
 {{- if and (ne $name "event") (or $component.grpc (eq $name "worker")) }}
 VIDENCE_BUS__ADDRESS: {{ include "vidence.name" (list $root "event") }}:50051

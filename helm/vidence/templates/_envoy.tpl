@@ -59,4 +59,9 @@ containers:
   mountPath: /etc/vidence/tls
   readOnly: true
 {{- end }}
+{{- if .Values.internalTls.existingSecret }}
+- name: internal-tls
+  mountPath: /etc/vidence/internal-tls
+  readOnly: true
+{{- end }}
 {{- end }}

@@ -48,6 +48,11 @@ imagePullSecrets:
 {{- if and $root.Values.persistence.enabled $alone (or $component.files $tables) }}true{{ end -}}
 {{- end }}
 
+{{/* Whether it keeps images or face templates, and encrypts them. (list root name) */}}
+{{- define "vidence.encrypted" -}}
+{{- if and (first .).Values.encryption.existingSecret (has (last .) (list "capture" "batch" "library")) }}true{{ end -}}
+{{- end }}
+
 {{/* (list root name) */}}
 {{- define "vidence.podSpec" -}}
 {{- $root := first . -}}
@@ -115,7 +120,7 @@ ports:
 {{- end }}
   - name: metrics
     containerPort: 9464
-{{- include "vidence.probes" (list $component $root.Values.probes) | nindent 0 }}
+{{- include "vidence.probes" (list $component $root.Values.probes $root.Values.internalTls.existingSecret) | nindent 0 }}
 lifecycle:
   preStop:
     # Whoever still has the old address in mind finds somebody there.
@@ -133,6 +138,16 @@ volumeMounts:
     mountPath: /etc/vidence/access
     readOnly: true
 {{- end }}
+{{- if include "vidence.encrypted" . }}
+  - name: encryption
+    mountPath: /etc/vidence/encryption
+    readOnly: true
+{{- end }}
+{{- if $root.Values.internalTls.existingSecret }}
+  - name: internal-tls
+    mountPath: /etc/vidence/internal-tls
+    readOnly: true
+{{- end }}
 {{- with $root.Values.database }}
 {{- if and .existingSecret .passwordKey $component.database }}
   - name: database
@@ -142,18 +157,25 @@ volumeMounts:
 {{- end }}
 {{- end }}
 
-{{/* Ready once every model has run; health is asked by gRPC where there is gRPC. (list component probes) */}}
+{{/*
+Ready once every model has run. Health is asked by gRPC where there is gRPC; Kubernetes does that without TLS only, so
+with TLS by HTTP at the port of the metrics. (list component probes internalTls)
+*/}}
 {{- define "vidence.probes" -}}
 {{- $component := first . -}}
-{{- $probes := last . -}}
+{{- $probes := index . 1 -}}
+{{- $tls := last . -}}
 {{- $ask := dict "tcpSocket" (dict "port" "metrics") -}}
 {{- $alive := $ask -}}
-{{- if $component.grpc -}}
+{{- if and $component.grpc $tls -}}
+{{- $ask = dict "httpGet" (dict "path" "/readyz" "port" "metrics") -}}
+{{- $alive = dict "httpGet" (dict "path" "/livez" "port" "metrics") -}}
+{{- else if $component.grpc -}}
 {{- $ask = dict "grpc" (dict "port" (int $component.port) "service" $component.grpc) -}}
 {{- $alive = dict "grpc" (dict "port" (int $component.port)) -}}
 {{- else if $component.port -}}
 {{- $header := dict "name" "Host" "value" "localhost" -}}
-{{- $ask = dict "httpGet" (dict "path" "/" "port" "http" "httpHeaders" (list $header)) -}}
+{{- $ask = dict "httpGet" (dict "path" "/" "port" "http" "httpHeaders" (list $header) "scheme" (ternary "HTTPS" "HTTP" (ne $tls ""))) -}}
 {{- $alive = $ask -}}
 {{- end -}}
 startupProbe:
@@ -210,11 +232,26 @@ livenessProbe:
     defaultMode: 0440
 {{- end }}
 {{- end }}
+{{- with $root.Values.internalTls.existingSecret }}
+- name: internal-tls
+  secret:
+    secretName: {{ . }}
+    defaultMode: 0440
+{{- end }}
 {{- if and $root.Values.access.existingSecret (or $component.grpc (eq (last .) "worker")) }}
 - name: access
   secret:
     secretName: {{ $root.Values.access.existingSecret }}
     defaultMode: 0440
+{{- end }}
+{{- if include "vidence.encrypted" . }}
+- name: encryption
+  secret:
+    secretName: {{ $root.Values.encryption.existingSecret }}
+    defaultMode: 0440
+    items:
+      - key: {{ $root.Values.encryption.key }}
+        path: keys
 {{- end }}
 {{- with $root.Values.database }}
 {{- if and .existingSecret .passwordKey $component.database }}

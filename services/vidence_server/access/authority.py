@@ -45,6 +45,13 @@ class Authority:
             raise refusals.tenant_unknown()
         return principal
 
+    def presents_nothing(self, presented: Presented) -> bool:
+        """Whether there is no key, no token, and no certificate of somebody who is known here."""
+        if presented.api_key or presented.token:
+            return False
+        known = self._books.certificates
+        return not presented.certificate or known is None or not known.knows(presented.certificate)
+
     def tenant(self, principal: Principal, asked: str) -> str:
         """Whose data a call means.
 

@@ -28,6 +28,13 @@ class CertificateBook:
         self._grants = grants
         self._clock = clock
 
+    def knows(self, pem: bytes) -> bool:
+        """Whether a certificate is a credential here; that of a proxy only secures the connection."""
+        try:
+            return not self._grants.keys().isdisjoint(_names(x509.load_pem_x509_certificate(pem)))
+        except ValueError:
+            return False
+
     def principal(self, pem: bytes) -> Principal:
         """Who a certificate names; raises `DomainError`, CREDENTIAL_INVALID or CREDENTIAL_EXPIRED."""
         try:

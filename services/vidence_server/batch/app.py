@@ -22,6 +22,7 @@ from vidence_server.batch.desk import Desk
 from vidence_server.batch.domain.failure import BackOff
 from vidence_server.batch.domain.filing import Libraries
 from vidence_server.batch.domain.work import DocumentReader
+from vidence_server.batch.erasing import SubjectErasing
 from vidence_server.batch.filer import Filer
 from vidence_server.batch.foundation import Foundation, Policy
 from vidence_server.batch.housekeeping import Housekeeping
@@ -43,12 +44,15 @@ from vidence_server.runtime.metrics import Metrics
 from vidence_server.runtime.own_calls import OwnCalls
 from vidence_server.runtime.server import RpcServer
 from vidence_server.runtime.service_logs import ServiceLogs
+from vidence_server.storage.blob_format import BlobFormat
 from vidence_server.storage.blobs import FolderBlobs
 from vidence_server.storage.location import StateLocation
 from vidence_server.storage.outbox import Outbox
 from vidence_server.storage.relay import EventSink, Relay
 
-_MIGRATIONS = Path(__file__).parent / "migrations"
+IMAGES = "batch-images"
+"""Folder of the images that are read."""
+MIGRATIONS = Path(__file__).parent / "migrations"
 _SILENT_LEASES = 3
 _RELAY_COUNTERS = ("relayed", "refused", "failures")
 _FILER_COUNTERS = ("filed", "refused", "failures")
@@ -76,6 +80,7 @@ async def open_service(
     ids: IdFactory,
     random: Callable[[], float],
     draining: asyncio.Event,
+    form: BlobFormat | None = None,
 ) -> AsyncIterator[OpenBatch]:
     """The service's database, images and housekeeping; open it before the server: it outlives all calls.
 
@@ -88,16 +93,17 @@ async def open_service(
         ids: Names batches, items, jobs.
         random: Numbers in [0, 1), for jitter.
         draining: Set when the server takes no more requests: `RpcServer.result_streams.draining`.
+        form: How images stand in files; None: as they are.
 
     Raises:
         DomainError: DATABASE_IN_USE, DATABASE_INCOMPATIBLE, STORAGE_FULL, STORAGE_FAILED.
     """
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(location.database("batch", migrations=_MIGRATIONS))
+        database = await stack.enter_async_context(location.database("batch", migrations=MIGRATIONS))
         outbox = Outbox(database)
         relay = await stack.enter_async_context(Relay(outbox, bus, clock=clock, random=random))
         logs = await stack.enter_async_context(ServiceLogs(database, clock=clock))
-        blobs = FolderBlobs(location.folder / "batch-images", clock=clock, ids=ids)
+        blobs = FolderBlobs(location.folder / IMAGES, clock=clock, ids=ids, form=form)
         await stack.enter_async_context(blobs)
         foundation = Foundation(
             database=database,
@@ -136,6 +142,7 @@ def assemble(
         runs=runs,
         calls=Calls(batches, runs, logs),
         jobs=jobs,
+        erasing=SubjectErasing(foundation, batches, runs, jobs),
         desk=desk,
         workers=workers,
         watching=Watching(logs),

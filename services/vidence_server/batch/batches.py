@@ -110,7 +110,7 @@ class Batches:
             return await _same(there, image), True
         if refusal is not None:
             return await self._insert(self._intake.refused(batch, index, image, refusal))
-        async with self._intake.kept(image) as blob:
+        async with self._intake.kept(tenant, image) as blob:
             item, repeated = await self._insert(self._intake.item(batch, index, image, blob))
         if repeated:
             await self._intake.forget([blob.id])
@@ -188,7 +188,7 @@ class Batches:
                 f"The batch has no item {index}.",
                 metadata={"index": str(index)},
             )
-        return item, self._base.blobs.chunks(item.blob_id)
+        return item, self._base.blobs.chunks(item.blob_id, tenant=item.tenant)
 
     async def forget_images(self, items: Sequence[Item]) -> None:
         """Deletes the images of items; what else is known of them stays."""

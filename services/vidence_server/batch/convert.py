@@ -95,7 +95,7 @@ def to_read_response(batch: Batch, items: list[Item]) -> pb.ReadBatchResponse:
 
 def to_image(image: batch_pb2.BatchImage) -> Image:
     """An image as it was submitted."""
-    return Image(image.content, image.file_name, image.document_type, image.pdf_page or 1)
+    return Image(image.content, image.file_name, image.document_type, image.pdf_page or 1, image.subject_id)
 
 
 def to_batch(batch: Batch) -> batch_pb2.Batch:

@@ -77,7 +77,7 @@ class Desk:
             item = None if held is None else await item_table.select_one(snapshot, ref.item_id)
         if item is None:
             raise _lost()
-        return await self._base.blobs.get(item.blob_id)
+        return await self._base.blobs.get(item.blob_id, tenant=item.tenant)
 
     async def extend(self, worker: Presence, refs: Sequence[LeaseRef]) -> Extension:
         """Prolongs leases; see `WorkSource.extend`."""

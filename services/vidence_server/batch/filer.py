@@ -158,9 +158,10 @@ class Filer:
 
 def _properties(item: Item) -> Properties:
     """Where a result comes from."""
+    named = {"subject_id": item.subject_id} if item.subject_id else {}
     if item.batch_id is None:
-        return {"job_id": item.id}
-    named = {"file_name": item.file_name} if item.file_name else {}
+        return {"job_id": item.id, **named}
+    named |= {"file_name": item.file_name} if item.file_name else {}
     return {"batch_id": item.batch_id, "index": item.index, **named}
 
 

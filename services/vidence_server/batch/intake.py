@@ -45,14 +45,14 @@ class Intake:
         return None
 
     @asynccontextmanager
-    async def kept(self, image: Image) -> AsyncIterator[BlobRef]:
+    async def kept(self, tenant: str, image: Image) -> AsyncIterator[BlobRef]:
         """Keeps an image's bytes; they are forgotten where the block raises.
 
         Raises:
             DomainError: STORAGE_FULL, STORAGE_FAILED.
         """
         expire_time = self._base.clock.now() + self._base.policy.image_time
-        blob = await self._base.blobs.put(image.content, expire_time=expire_time)
+        blob = await self._base.blobs.put(image.content, tenant=tenant, expire_time=expire_time)
         try:
             yield blob
         except BaseException:
@@ -72,7 +72,7 @@ class Intake:
                 refusal = self.refusal(image)
                 if refusal is not None:
                     return self.refused(batch, index, image, refusal)
-                async with self.kept(image) as blob:
+                async with self.kept(batch.tenant, image) as blob:
                     return self.item(batch, index, image, blob)
 
         tasks = [asyncio.create_task(one(index, image)) for index, image in enumerate(images)]
@@ -135,6 +135,7 @@ class Intake:
             end_time=None if failure is None else now,
             expire_time=None,
             library_id=batch.library_id,
+            subject_id=image.subject_id,
         )
 
 

@@ -71,7 +71,9 @@ def to_result(result: bytes) -> job_pb2.JobResult:
 
 def to_image(operation: job_pb2.ReadDocumentOperation) -> Image:
     """The image that is to be read."""
-    return Image(operation.content, "", operation.document_type, operation.pdf_page or 1)
+    return Image(
+        operation.content, "", operation.document_type, operation.pdf_page or 1, operation.subject_id
+    )
 
 
 def to_dead_letter(item: Item) -> job_pb2.DeadLetter:

@@ -64,7 +64,7 @@ class Jobs:
             known = await _by_key(snapshot, tenant, idempotency_key)
         if known is not None:
             return _same(known, await sha256_of(image.content))
-        async with self._intake.kept(image) as blob:
+        async with self._intake.kept(tenant, image) as blob:
             job = self._new(tenant, image, max_attempts)
             job = replace(job, blob_id=blob.id, sha256=blob.sha256, library_id=library_id)
             async with self._base.database.transaction() as transaction:
@@ -199,6 +199,7 @@ class Jobs:
             file_name="",
             document_type=image.document_type,
             pdf_page=image.pdf_page,
+            subject_id=image.subject_id,
             sha256="",
             size_bytes=len(image.content),
             blob_id="",

@@ -82,6 +82,15 @@ class Ledger:
         for run in range(1, batch.run + 1):
             await self._logs.delete(transaction, batch_log(batch.tenant, batch.id, run))
 
+    async def forget_runs(self, transaction: Transaction, batch: Batch) -> None:
+        """Removes what was told in all runs; of a batch that ended only that is told again."""
+        await self.delete_batch(transaction, batch)
+        if batch.state.ended:
+            entry = self._codec.batch_entry(RunEnded(batch), batch)
+            await self._logs.append(
+                transaction, batch_log(batch.tenant, batch.id, batch.run), [entry], end=True
+            )
+
     async def delete_job(self, transaction: Transaction, job: Item) -> None:
         """Removes the logs of all runs."""
         for run in range(1, job.run + 1):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from vidence_server.batch.batches import Batches
 from vidence_server.batch.calls import Calls
 from vidence_server.batch.desk import Desk
+from vidence_server.batch.erasing import SubjectErasing
 from vidence_server.batch.jobs import Jobs
 from vidence_server.batch.runs import Runs
 from vidence_server.batch.watching import Watching
@@ -21,6 +22,7 @@ class BatchService:
     runs: Runs
     calls: Calls
     jobs: Jobs
+    erasing: SubjectErasing
     desk: Desk
     workers: Workers
     watching: Watching

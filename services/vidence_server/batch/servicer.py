@@ -16,6 +16,7 @@ from vidence_server.batch.domain.batch import Batch
 from vidence_server.batch.ledger import batch_log
 from vidence_server.batch.service import BatchService
 from vidence_server.core.errors import DomainError, Reason
+from vidence_server.runtime.erasure_client import to_kind_counts
 from vidence_server.runtime.filed_document import check_may_file
 from vidence_server.runtime.rpc import tenant_of
 from vidence_server.runtime.stream_servicer import Envelope, ResultStreams
@@ -198,6 +199,15 @@ class BatchServicer(pb_grpc.BatchServiceServicer):
         """Deletes a batch."""
         await self._service.batches.delete(tenant_of(context), request.batch_id)
         return pb.DeleteBatchResponse()
+
+    async def EraseSubject(  # noqa: N802 - the name of the RPC
+        self, request: pb.EraseSubjectRequest, context: Context
+    ) -> pb.EraseSubjectResponse:
+        """Erases a subject."""
+        erased = await self._service.erasing.erase(
+            tenant_of(context), request.subject_id, dry_run=request.dry_run
+        )
+        return pb.EraseSubjectResponse(kinds=to_kind_counts(erased), review_subjects=erased.review_subjects)
 
     async def _opened(self, tenant: str, opening: pb.UploadOpening) -> Batch:
         if opening.batch_id and opening.idempotency_key:

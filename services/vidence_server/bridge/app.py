@@ -9,6 +9,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import FrameType
+from typing import Any
 
 import structlog
 import uvicorn
@@ -24,6 +25,7 @@ from vidence_server.bridge.calls import Bridge, Calls
 from vidence_server.bridge.contract import Contract, descriptor_bytes
 from vidence_server.bridge.health import HealthEndpoint
 from vidence_server.bridge.openapi import asyncapi, openapi
+from vidence_server.bridge.own_tls import OwnTls
 from vidence_server.bridge.pages import pages_app
 from vidence_server.bridge.plain import dumps
 from vidence_server.bridge.services import ALIASES, SOCKETS
@@ -34,7 +36,9 @@ from vidence_server.bridge.tracing import RequestSpans
 from vidence_server.bridge.upstream import open_upstream
 from vidence_server.core.clock import Clock
 from vidence_server.core.errors import DomainError, Reason
+from vidence_server.runtime.access_settings import TlsSettings
 from vidence_server.runtime.metrics import Metrics
+from vidence_server.runtime.own_calls import OwnCalls, peer_credentials
 from vidence_server.runtime.tracing import Tracing
 
 _STOP_S = 2
@@ -43,10 +47,10 @@ _BACKLOG = 1024
 
 
 @asynccontextmanager
-async def open_bridge(settings: BridgeSettings) -> AsyncIterator[Bridge]:
+async def open_bridge(settings: BridgeSettings, own_calls: OwnCalls) -> AsyncIterator[Bridge]:
     """What all endpoints share; its channels close with the context."""
     contract = Contract(descriptor_bytes())
-    async with open_upstream(settings, [line.name for line in contract.lines]) as upstream:
+    async with open_upstream(settings, [line.name for line in contract.lines], own_calls) as upstream:
         yield Bridge(contract, upstream, settings)
 
 
@@ -95,24 +99,39 @@ async def serve_bridge(
     *,
     version: str,
     clock: Clock,
+    tls: TlsSettings,
     tracing: Tracing | None = None,
 ) -> None:
     """Serves until SIGTERM or SIGINT; streams are told to come back.
 
     Raises:
-        DomainError: CONFIGURATION_INVALID where it cannot listen.
+        DomainError: CONFIGURATION_INVALID where it cannot listen, or a certificate is not in order.
     """
     log = structlog.get_logger(__name__)
-    async with open_bridge(settings) as bridge:
+    own = OwnTls(tls) if settings.tls else None
+    async with open_bridge(settings, OwnCalls(peer_credentials(tls))) as bridge, _looked_after(own):
         metrics.export("bridge", lambda: bridge.statistics, counters=COUNTERS)
         application = build_app(bridge, version=version, clock=clock, tracing=tracing)
-        server = _Server(_config(application, settings), bridge.draining)
+        server = _Server(_config(application, settings, own), bridge.draining)
         with _listen(settings) as door:
             host, port = door.getsockname()[:2]
             log.info("listening", address=f"{host}:{port}", services=["bridge"])
             log.info("ready", service="bridge")
             await server.serve(sockets=[door])
         log.info("stopped")
+
+
+class _Config(uvicorn.Config):
+    """Takes a context for TLS as it is; uvicorn would read the files once."""
+
+    def __init__(self, own: OwnTls | None, app: Starlette, **options: Any) -> None:
+        super().__init__(app, **options)
+        self._own = own
+
+    def load(self) -> None:
+        super().load()
+        if self._own is not None:
+            self.ssl = self._own.context
 
 
 class _Server(uvicorn.Server):
@@ -140,8 +159,23 @@ class _Server(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
 
-def _config(app: Starlette, settings: BridgeSettings) -> uvicorn.Config:
-    return uvicorn.Config(
+@asynccontextmanager
+async def _looked_after(own: OwnTls | None) -> AsyncIterator[None]:
+    if own is None:
+        yield
+        return
+    task = asyncio.create_task(own.look_after(), name="certificate of the bridge")
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+def _config(app: Starlette, settings: BridgeSettings, own: OwnTls | None) -> uvicorn.Config:
+    return _Config(
+        own,
         app,
         log_config=None,
         access_log=False,

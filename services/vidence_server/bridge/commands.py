@@ -13,9 +13,10 @@ from vidence_server.bridge.contract import Contract, descriptor_bytes
 from vidence_server.bridge.envoy.process import check_ports, envoy_command, write_files
 from vidence_server.bridge.settings import BridgeSettings
 from vidence_server.core.errors import DomainError, Reason
+from vidence_server.runtime.access_settings import TlsSettings
 
-Load = Callable[[Path | None, Mapping[str, str]], tuple[BridgeSettings, Path]]
-"""Gives the bridge's settings and the data folder."""
+Load = Callable[[Path | None, Mapping[str, str]], tuple[BridgeSettings, TlsSettings, Path]]
+"""Gives the bridge's settings, how services are dialled, and the data folder."""
 _USAGE = 2
 
 
@@ -64,8 +65,8 @@ def envoy_command_group(load: Load) -> click.Group:
 
 def _prepared(load: Load, path: Path | None, folder: Path | None) -> tuple[BridgeSettings, Path]:
     with _told():
-        settings, data = load(path, os.environ)
-        return settings, write_files(Contract(descriptor_bytes()), settings, folder or data / "envoy")
+        settings, tls, data = load(path, os.environ)
+        return settings, write_files(Contract(descriptor_bytes()), settings, folder or data / "envoy", tls)
     raise AssertionError("told errors exit")
 
 

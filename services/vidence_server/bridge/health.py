@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from vidence_server.bridge.calls import Bridge
+from vidence_server.bridge.problems import is_untrusted
 from vidence_server.bridge.services import ServiceLine
 
 _STATES = {
@@ -19,6 +20,8 @@ _STATES = {
 }
 ABSENT = "absent"
 """The process that answers does not offer this service."""
+UNTRUSTED = "untrusted"
+"""Somebody answers, and TLS fails: look at `tls.peer_ca` and at the names in the service's certificate."""
 
 
 class HealthEndpoint:
@@ -56,7 +59,9 @@ class HealthEndpoint:
         try:
             answer = await check(request, timeout=self._bridge.settings.health_timeout_s)
         except grpc.aio.AioRpcError as error:
-            return ABSENT if error.code() is grpc.StatusCode.NOT_FOUND else "unreachable"
+            if error.code() is grpc.StatusCode.NOT_FOUND:
+                return ABSENT
+            return UNTRUSTED if is_untrusted(error) else "unreachable"
         return _STATES.get(answer.status, "unknown")
 
 

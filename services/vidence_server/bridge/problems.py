@@ -61,9 +61,22 @@ def problem_of(error: DomainError | grpc.aio.AioRpcError, request_id: str = "") 
         # From gRPC itself, or from what stands between.
         code = error.code().value[0]
         if code in _COME_BACK:
-            return problem_of(DomainError(Reason.NOT_READY, "The service cannot be reached."))
+            told = "The service cannot be reached."
+            if is_untrusted(error):
+                told = "The service cannot be reached: its certificate is not trusted."
+            return problem_of(DomainError(Reason.NOT_READY, told))
         found = Status(code=code, message=error.code().name)
     return Problem(_http(found.code), found)
+
+
+def is_untrusted(error: grpc.aio.AioRpcError) -> bool:
+    """Whether there is somebody, without TLS or with a certificate of another authority or another name.
+
+    A service that refuses this side's certificate only closes the connection.
+    """
+    # gRPC has no other word for it than these.
+    details = (error.details() or "").lower()
+    return "handshake failed" in details or "verification check failed" in details
 
 
 def _http(code: int) -> int:

@@ -31,7 +31,7 @@ SERVICES = (
     ),
     ServiceLine("library", ("vidence.library.v1",)),
     ServiceLine("face", ("vidence.face.v1",)),
-    ServiceLine("review", ("vidence.review.v1",)),
+    ServiceLine("review", ("vidence.review.v1", "vidence.erasure.v1")),
 )
 """A service whose packages have no protos is not there: nothing is offered for it."""
 

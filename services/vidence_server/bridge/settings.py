@@ -79,5 +79,10 @@ class BridgeSettings(Section):
     max_uploads: int = Field(8, ge=1, description="Bodies read at once; further ones wait.")
     max_line_bytes: int = Field(4 * 2**20, ge=1024, description="Longest line of an NDJSON upload, bytes.")
     unary_timeout_s: float = Field(300, gt=0, description="Longest time of a call that answers once.")
+    tls: bool = Field(
+        default=False,
+        description="Whether it listens with TLS: `tls.certificate`, `tls.key`; Envoy then dials it so and "
+        "believes `tls.peer_ca`.",
+    )
     health_timeout_s: float = Field(2, gt=0, description="How long `/health` waits for a service.")
     envoy: EnvoySettings = EnvoySettings()

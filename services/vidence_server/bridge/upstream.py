@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 
 from vidence_server.bridge.contract import Rpc
 from vidence_server.bridge.settings import BridgeSettings
+from vidence_server.runtime.own_calls import OwnCalls
 
 Metadata: TypeAlias = Sequence[tuple[str, str]]
 StreamCall: TypeAlias = grpc.aio.UnaryStreamCall[Any, Any] | grpc.aio.StreamStreamCall[Any, Any]
@@ -95,14 +96,20 @@ class Upstream:
 
 
 @asynccontextmanager
-async def open_upstream(settings: BridgeSettings, services: Sequence[str]) -> AsyncIterator[Upstream]:
-    """The channels; they close with the context."""
+async def open_upstream(
+    settings: BridgeSettings, services: Sequence[str], own_calls: OwnCalls
+) -> AsyncIterator[Upstream]:
+    """The channels; they close with the context.
+
+    Args:
+        settings: Where the services are.
+        services: Their names in the table.
+        own_calls: Over what they are dialled. Its key is not used: calls carry what their request carried.
+    """
     async with AsyncExitStack() as stack:
         channels: dict[str, grpc.aio.Channel] = {}
         for address in {address_of(service, settings) for service in services}:
-            channels[address] = await stack.enter_async_context(
-                grpc.aio.insecure_channel(address, options=_OPTIONS)
-            )
+            channels[address] = await stack.enter_async_context(own_calls.channel(address, _OPTIONS))
         yield Upstream(channels, settings)
 
 

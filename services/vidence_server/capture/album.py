@@ -80,17 +80,17 @@ class PictureAlbum:
             if self._snapshots is None or not theirs or error.reason is not Reason.IMAGE_NOT_FOUND:
                 raise
             return await self._snapshots.find(image_id)
-        pieces = partial(self._blobs.chunks, found.blob_id)
+        pieces = partial(self._blobs.chunks, found.blob_id, tenant=tenant)
         return FoundPicture(_reference(found), found.size_bytes, found.session_id, pieces)
 
     async def content(self, tenant: str, image_id: str) -> bytes:
         """All of it; errors as `find`, and BLOB_NOT_FOUND."""
         image = await self._store.image(tenant, image_id)
-        return await self._blobs.get(image.blob_id)
+        return await self._blobs.get(image.blob_id, tenant=tenant)
 
     async def _put(self, session: SessionRecord, image: DevelopedImage) -> ImageRecord:
         expire_time = self._clock.now() + self._ttl
-        blob = await self._blobs.put(image.content, expire_time=expire_time)
+        blob = await self._blobs.put(image.content, tenant=session.tenant, expire_time=expire_time)
         return ImageRecord(
             id=self._ids.new("img"),
             tenant=session.tenant,

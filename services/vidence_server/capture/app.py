@@ -15,6 +15,7 @@ from vidence.capture.v1 import capture_service_pb2_grpc as pb_grpc
 from vidence_server.access.principal import DEFAULT_TENANT
 from vidence_server.capture import convert, event_messages
 from vidence_server.capture.album import PictureAlbum
+from vidence_server.capture.erasing import SubjectErasing
 from vidence_server.capture.gate_file import DEFAULT_FILE, load_gates
 from vidence_server.capture.group_commit import GroupCommit
 from vidence_server.capture.guidance import GuidanceTexts
@@ -93,6 +94,7 @@ class Capture:
     tenants: CaptureTenants
     album: PictureAlbum
     texts: GuidanceTexts
+    erasing: SubjectErasing
     relay: Relay
 
     @property
@@ -133,7 +135,7 @@ async def open_service(
         DomainError: CONFIGURATION_INVALID, DATABASE_IN_USE, DATABASE_INCOMPATIBLE, STORAGE_FULL,
             STORAGE_FAILED.
     """
-    gates = load_gates(settings.gates_file or DEFAULT_FILE)
+    rules = settings.rules(load_gates(settings.gates_file or DEFAULT_FILE))
     texts = GuidanceTexts.load(settings.guidance_dir) if settings.guidance_dir else GuidanceTexts.load()
     encoders = _encoders(texts)
     async with AsyncExitStack() as stack:
@@ -144,31 +146,37 @@ async def open_service(
         relay = await stack.enter_async_context(Relay(outbox, bus, clock=clock, random=random))
         writer = await stack.enter_async_context(GroupCommit(opened))
         store = SessionStore(opened, writer, outbox, began=convert.began, ended=convert.ended)
-        album = PictureAlbum(
-            helpers.eyes,
-            blobs,
-            store,
-            clock=clock,
-            ids=ids,
-            ttl_s=settings.image_ttl_s,
-            snapshots=helpers.snapshots,
-        )
+        album = _album(settings, helpers, blobs, store, clock=clock, ids=ids)
         outside = Outside(clock, ids, partial(secrets.token_urlsafe, _TOKEN_BYTES), secrets.randbelow)
+        surround = partial(_surroundings, helpers=helpers, album=album, encoders=encoders, clock=clock)
         services = {
-            tenant: CaptureService(
-                settings,
-                settings.rules(gates),
-                store,
-                encoders,
-                lambda made: _surroundings(made, helpers, album, encoders, clock),
-                outside=outside,
-                tenant=tenant,
-            )
+            tenant: CaptureService(settings, rules, store, encoders, surround, outside=outside, tenant=tenant)
             for tenant in tenants
         }
         for service in services.values():
             await stack.enter_async_context(service)
-        yield Capture(CaptureTenants(services, store), album, texts, relay)
+        own = CaptureTenants(services, store)
+        yield Capture(own, album, texts, SubjectErasing(opened, own, store, blobs), relay)
+
+
+def _album(
+    settings: CaptureSettings,
+    helpers: Helpers,
+    blobs: BlobStore,
+    store: SessionStore,
+    *,
+    clock: Clock,
+    ids: IdFactory,
+) -> PictureAlbum:
+    return PictureAlbum(
+        helpers.eyes,
+        blobs,
+        store,
+        clock=clock,
+        ids=ids,
+        ttl_s=settings.image_ttl_s,
+        snapshots=helpers.snapshots,
+    )
 
 
 def build_helpers(
@@ -210,6 +218,7 @@ def register(server: RpcServer, capture: Capture, clock: Clock) -> str:
         capture.tenants,
         album=capture.album,
         texts=capture.texts,
+        erasing=capture.erasing,
         results=server.result_streams,
         watches=server.watch_streams,
         check=server.check_request,

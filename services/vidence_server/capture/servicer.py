@@ -12,6 +12,7 @@ from vidence.capture.v1 import capture_service_pb2 as pb
 from vidence.capture.v1 import capture_service_pb2_grpc as pb_grpc
 from vidence_server.capture import convert
 from vidence_server.capture.album import PictureAlbum
+from vidence_server.capture.erasing import SubjectErasing
 from vidence_server.capture.feed import ChangesOnly
 from vidence_server.capture.guidance import GuidanceTexts
 from vidence_server.capture.live import LiveSession
@@ -21,6 +22,7 @@ from vidence_server.capture.session_messages import STATE_OF, to_image, to_plan,
 from vidence_server.capture.tenants import CaptureTenants
 from vidence_server.core.clock import Clock
 from vidence_server.core.errors import DomainError, Reason
+from vidence_server.runtime.erasure_client import to_kind_counts
 from vidence_server.runtime.interceptors.chain import Undecodable
 from vidence_server.runtime.rpc import current_rpc, tenant_of
 from vidence_server.runtime.stream_servicer import Envelope, ResultStreams
@@ -54,6 +56,7 @@ class CaptureServicer(pb_grpc.CaptureServiceServicer):
         *,
         album: PictureAlbum,
         texts: GuidanceTexts,
+        erasing: SubjectErasing,
         results: ResultStreams,
         watches: WatchStreams,
         check: Check,
@@ -65,6 +68,7 @@ class CaptureServicer(pb_grpc.CaptureServiceServicer):
             tenants: Have the sessions.
             album: Has the pictures.
             texts: Knows the languages.
+            erasing: Erases people.
             results: Answers `GetImage`.
             watches: Answers `WatchSession` and `WatchSessions`.
             check: Checks messages of the methods `SELF_CHECKED`.
@@ -73,6 +77,7 @@ class CaptureServicer(pb_grpc.CaptureServiceServicer):
         self._tenants = tenants
         self._album = album
         self._texts = texts
+        self._erasing = erasing
         self._results = results
         self._watches = watches
         self._check = check
@@ -201,6 +206,15 @@ class CaptureServicer(pb_grpc.CaptureServiceServicer):
     ) -> AsyncIterator[pb.GetImageResponse]:
         """Gives a picture in pieces."""
         return self._results.serve(context, self._pieces(request, context), envelope=_ENVELOPE)
+
+    async def EraseSubject(  # noqa: N802 - the name of the RPC
+        self,
+        request: pb.EraseSubjectRequest,
+        context: Context,
+    ) -> pb.EraseSubjectResponse:
+        """Erases a subject."""
+        erased = await self._erasing.erase(tenant_of(context), request.subject_id, dry_run=request.dry_run)
+        return pb.EraseSubjectResponse(kinds=to_kind_counts(erased), review_subjects=erased.review_subjects)
 
     async def GetStreamStatistics(  # noqa: N802 - the name of the RPC
         self,

@@ -55,6 +55,7 @@ def to_plan(plan: pb.SessionPlan, hold: HoldRule, language: str) -> SessionPlan:
         hold=rule,
         language=language,
         reference=plan.reference,
+        subject_id=plan.subject_id,
         passive_liveness=plan.liveness.passive,
         challenge_count=plan.liveness.challenge_count,
         extraction=plan.HasField("extraction") or plan.verification,
@@ -78,6 +79,7 @@ def from_plan(plan: SessionPlan) -> pb.SessionPlan:
         ),
         language=plan.language,
         reference=plan.reference,
+        subject_id=plan.subject_id,
     )
     if plan.liveness:
         message.liveness.passive = plan.passive_liveness

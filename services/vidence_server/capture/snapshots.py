@@ -9,6 +9,7 @@ from functools import partial
 import cv2
 import numpy as np
 
+from vidence_server.access.principal import DEFAULT_TENANT
 from vidence_server.capture.domain.results import ImageRef
 from vidence_server.capture.ports import FoundPicture
 from vidence_server.core.errors import DomainError, Reason
@@ -40,7 +41,7 @@ class MonitorSnapshots:
         """
         blob_id = f"blb_{image_id.removeprefix('img_')}"
         try:
-            content = await self._blobs.get(blob_id)
+            content = await self._blobs.get(blob_id, tenant=DEFAULT_TENANT)
         except DomainError as error:
             if error.reason is not Reason.BLOB_NOT_FOUND:
                 raise
@@ -48,7 +49,8 @@ class MonitorSnapshots:
         width, height = await asyncio.to_thread(_size_px, content)
         digest = hashlib.sha256(content).hexdigest()
         reference = ImageRef(image_id, digest, "image/jpeg", width, height, expire_time=None)
-        return FoundPicture(reference, len(content), "", partial(self._blobs.chunks, blob_id))
+        pieces = partial(self._blobs.chunks, blob_id, tenant=DEFAULT_TENANT)
+        return FoundPicture(reference, len(content), "", pieces)
 
 
 def _size_px(content: bytes) -> tuple[int, int]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import (
     BigInteger,
@@ -37,6 +38,7 @@ _SESSIONS = Table(
     Column("reference", String(128), nullable=False),
     Column("expire_time", UtcDateTime, nullable=False),
     Column("end_time", UtcDateTime),
+    Column("subject_id", String(128), nullable=False),
     Column("record", Text, nullable=False),
 )
 _IMAGES = Table(
@@ -53,8 +55,24 @@ _IMAGES = Table(
     Column("size_bytes", BigInteger, nullable=False),
     Column("expire_time", UtcDateTime, nullable=False),
 )
+IMAGE_OWNERS = (_IMAGES.c.blob_id, _IMAGES.c.tenant)
+"""Says whose each blob is."""
 _SESSION_ID = re.compile(r"ses_[0-9a-f-]{36}")
 _PURGE_BATCH = 500
+
+
+class OwnSession(NamedTuple):
+    """A session of somebody."""
+
+    id: str
+    over: bool
+
+
+class OwnImage(NamedTuple):
+    """Where a picture of a session is."""
+
+    session_id: str
+    blob_id: str
 
 
 class SessionStore:
@@ -181,6 +199,39 @@ class SessionStore:
             found = await transaction.execute(wanted.order_by(_SESSIONS.c.id.desc()).limit(limit))
             return [decode_record(row.record) for row in found]
 
+    async def of_subject(self, tenant: str, subject_id: str) -> list[OwnSession]:
+        """The sessions of somebody, the oldest first."""
+        wanted = (
+            select(_SESSIONS.c.id, _SESSIONS.c.end_time)
+            .where(_SESSIONS.c.tenant == tenant, _SESSIONS.c.subject_id == subject_id)
+            .where(_SESSIONS.c.subject_id != "")
+            .order_by(_SESSIONS.c.id)
+        )
+        async with self._database.snapshot() as transaction:
+            return [OwnSession(row.id, row.end_time is not None) for row in await transaction.execute(wanted)]
+
+    async def images_of(self, session_ids: Sequence[str]) -> list[OwnImage]:
+        """Where the pictures of sessions are."""
+        found: list[OwnImage] = []
+        async with self._database.snapshot() as transaction:
+            for start in range(0, len(session_ids), _PURGE_BATCH):
+                some = session_ids[start : start + _PURGE_BATCH]
+                wanted = select(_IMAGES.c.session_id, _IMAGES.c.blob_id).where(_IMAGES.c.session_id.in_(some))
+                found += [OwnImage(*row) for row in await transaction.execute(wanted)]
+        return found
+
+    async def forget(self, session_ids: Sequence[str]) -> None:
+        """Removes sessions that are over, and where their pictures are; errors as `add`."""
+
+        async def write(transaction: Transaction) -> None:
+            for start in range(0, len(session_ids), _PURGE_BATCH):
+                some = session_ids[start : start + _PURGE_BATCH]
+                await transaction.execute(delete(_IMAGES).where(_IMAGES.c.session_id.in_(some)))
+                await transaction.execute(delete(_SESSIONS).where(_SESSIONS.c.id.in_(some)))
+
+        # Behind what is still to be written of them.
+        await self._writer.write(write)
+
     async def _tenant_of(self, table: Table, row_id: str) -> str:
         async with self._database.snapshot() as transaction:
             found = await transaction.execute(select(table.c.tenant).where(table.c.id == row_id))
@@ -208,5 +259,6 @@ def _row(record: SessionRecord) -> dict[str, object]:
         "reference": record.plan.reference,
         "expire_time": record.expire_time,
         "end_time": record.end_time,
+        "subject_id": record.plan.subject_id,
         "record": encode_record(record),
     }

@@ -42,16 +42,33 @@ class DocumentFiling:
         self._libraries = libraries
 
     async def file(
-        self, tenant: str, library_id: str, content: bytes, pdf_page: int, document: document_pb2.Document
+        self,
+        tenant: str,
+        library_id: str,
+        content: bytes,
+        pdf_page: int,
+        document: document_pb2.Document,
+        *,
+        subject_id: str = "",
     ) -> filing_pb2.Filing:
-        """Puts what was read of an image into a library; the same image and page are one document."""
+        """Puts what was read of an image into a library; the same image and page are one document.
+
+        Args:
+            tenant: Whose library.
+            library_id: Which.
+            content: The image.
+            pdf_page: Its page, from 1.
+            document: What was read.
+            subject_id: Whose it is, so that it can be erased with everything of this person; empty: unknown.
+        """
         digest = await asyncio.to_thread(lambda: hashlib.sha256(content).hexdigest())
         filing = filing_pb2.Filing(
             library_id=library_id,
             document_id=f"doc-{digest[:_DIGITS]}-{pdf_page}",
             state=filing_pb2.FILING_STATE_FILED,
         )
-        properties: Mapping[str, str | float] = {"image_sha256": digest, "pdf_page": float(pdf_page)}
+        properties: dict[str, str | float] = {"image_sha256": digest, "pdf_page": float(pdf_page)}
+        properties |= {"subject_id": subject_id} if subject_id else {}
         try:
             if self._libraries is None:
                 raise DomainError(Reason.NOT_READY, "This server puts nothing into libraries.")

@@ -57,15 +57,14 @@ class ExtractionServicer(pb_grpc.ExtractionServiceServicer):
             period_s = request.options.heartbeat_period.ToNanoseconds() / 1e9
         check_may_file(request.options.library_id)
         reading = self._reading(request, context.time_remaining())
-        responses = self._responses(reading, request.options.library_id)
+        responses = self._responses(reading, request.options)
         return self._streams.serve(context, responses, envelope=_ENVELOPE, heartbeat_period_s=period_s)
 
     async def ReadDocument(  # noqa: N802 - the name of the RPC
         self, request: pb.ReadDocumentRequest, context: ReadContext
     ) -> pb.ReadDocumentResponse:
         """Answers a reading at once."""
-        library_id = request.options.library_id
-        check_may_file(library_id)
+        check_may_file(request.options.library_id)
         start: ExtractionStart | None = None
         reading = self._reading(request, context.time_remaining())
         async with aclosing(self._service.extract(reading)) as events:
@@ -74,8 +73,8 @@ class ExtractionServicer(pb_grpc.ExtractionServiceServicer):
                     start = event
                 elif isinstance(event, ExtractionComplete) and start is not None:
                     response = convert.to_read_response(start, event)
-                    if library_id:
-                        filed = await self._filed(reading, library_id, response.document)
+                    if request.options.library_id:
+                        filed = await self._filed(reading, request.options, response.document)
                         response.filing.CopyFrom(filed)
                     return response
         raise AssertionError("a reading ended without a result")
@@ -105,19 +104,24 @@ class ExtractionServicer(pb_grpc.ExtractionServiceServicer):
         )
 
     async def _responses(
-        self, reading: ExtractionRequest, library_id: str
+        self, reading: ExtractionRequest, options: pb.ExtractionOptions
     ) -> AsyncGenerator[pb.ExtractDocumentResponse, None]:
         async with aclosing(self._service.extract(reading)) as events:
             async for event in events:
                 response = convert.to_response(event)
-                if library_id and response.HasField("extraction_complete"):
+                if options.library_id and response.HasField("extraction_complete"):
                     complete = response.extraction_complete
-                    complete.filing.CopyFrom(await self._filed(reading, library_id, complete.document))
+                    complete.filing.CopyFrom(await self._filed(reading, options, complete.document))
                 yield response
 
     async def _filed(
-        self, reading: ExtractionRequest, library_id: str, document: document_pb2.Document
+        self, reading: ExtractionRequest, options: pb.ExtractionOptions, document: document_pb2.Document
     ) -> filing_pb2.Filing:
         return await self._filing.file(
-            reading.tenant, library_id, reading.content, reading.pdf_page, document
+            reading.tenant,
+            options.library_id,
+            reading.content,
+            reading.pdf_page,
+            document,
+            subject_id=options.subject_id,
         )

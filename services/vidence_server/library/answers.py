@@ -18,6 +18,7 @@ from vidence_server.library.domain.searches import Hit
 from vidence_server.library.keeping import KeepPolicy
 from vidence_server.library.live import DEFAULT_IDLE_S
 from vidence_server.library.service import LibraryService
+from vidence_server.runtime.erasure_client import to_kind_counts
 from vidence_server.runtime.rpc import tenant_of
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
@@ -236,6 +237,15 @@ class LibraryAnswers(pb_grpc.LibraryServiceServicer):
             tenant_of(context), request.library_id, request.subject_id
         )
         return pb.DeleteSubjectResponse(face_count=count)
+
+    async def EraseSubject(  # noqa: N802 - the name of the RPC
+        self, request: pb.EraseSubjectRequest, context: Context
+    ) -> pb.EraseSubjectResponse:
+        """Erases a subject."""
+        erased = await self._service.erasing.erase(
+            tenant_of(context), request.subject_id, dry_run=request.dry_run
+        )
+        return pb.EraseSubjectResponse(kinds=to_kind_counts(erased), review_subjects=erased.review_subjects)
 
     async def GetStatistics(  # noqa: N802 - the name of the RPC
         self,

@@ -12,8 +12,10 @@ from vidence.library.v1 import library_service_pb2_grpc as pb_grpc
 from vidence_server.access.principal import DEFAULT_TENANT
 from vidence_server.core.clock import Clock
 from vidence_server.core.ids import IdFactory
+from vidence_server.encryption.sealing import Sealing
 from vidence_server.library.committer import Committer
 from vidence_server.library.convert_changes import Changes, encode_results, key_of
+from vidence_server.library.erasing import SubjectErasing
 from vidence_server.library.exporting import Exporting
 from vidence_server.library.face_records import FaceRecords
 from vidence_server.library.indexes import MakeIndex, VectorIndexes
@@ -40,7 +42,7 @@ from vidence_server.storage.location import StateLocation
 from vidence_server.storage.outbox import Outbox
 from vidence_server.storage.relay import EventSink, Relay
 
-_MIGRATIONS = Path(__file__).parent / "migrations"
+MIGRATIONS = Path(__file__).parent / "migrations"
 _COUNTERS = ("committed", "commits", "refused", "loads", "searches")
 _RELAY_COUNTERS = ("relayed", "refused", "failures")
 
@@ -66,6 +68,7 @@ class _Parts:
     embedders: Mapping[str, TextEmbedder]
     clock: Clock
     ids: IdFactory
+    sealing: Sealing | None
 
 
 @asynccontextmanager
@@ -81,6 +84,7 @@ async def open_service(
     random: Callable[[], float],
     make: MakeIndex = make_index,
     tenants: Sequence[str] = (DEFAULT_TENANT,),
+    sealing: Sealing | None = None,
 ) -> AsyncIterator[OpenedLibrary]:
     """Opens the database and everything that works on it; all of it ends with the context.
 
@@ -95,12 +99,13 @@ async def open_service(
         random: Numbers in [0, 1), for jitter.
         make: Makes indexes of vectors.
         tenants: Whose libraries they are.
+        sealing: How face templates are kept; None: as they are.
 
     Raises:
         DomainError: DATABASE_IN_USE, DATABASE_INCOMPATIBLE, STORAGE_FULL, STORAGE_FAILED.
     """
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(location.database("library", migrations=_MIGRATIONS))
+        database = await stack.enter_async_context(location.database("library", migrations=MIGRATIONS))
         outbox = Outbox(database)
         relay = await stack.enter_async_context(Relay(outbox, bus, clock=clock, random=random))
         logs = await stack.enter_async_context(ServiceLogs(database, clock=clock, key_of=key_of))
@@ -110,7 +115,7 @@ async def open_service(
         journal.listen(indexes.took_place)
         async with database.snapshot() as snapshot:
             lexical = LexicalIndex(snapshot.dialect)
-        parts = _Parts(settings, database, logs, journal, indexes, lexical, embedders, clock, ids)
+        parts = _Parts(settings, database, logs, journal, indexes, lexical, embedders, clock, ids, sealing)
         service = await _open_parts(stack, parts, make, face_embedder)
         retention = timedelta(days=settings.change_retention_days)
         await stack.enter_async_context(
@@ -176,6 +181,15 @@ async def _open_parts(
         Reembedding(database, parts.journal, parts.embedders, clock)
     )
     hold = timedelta(seconds=settings.export_retention_s)
+    faces = FaceRecords(
+        database,
+        parts.journal,
+        make,
+        embedder=face_embedder,
+        sealing=parts.sealing,
+        clock=clock,
+        ids=ids,
+    )
     return LibraryService(
         libraries=records,
         documents=DocumentRecords(database, keeper, records),
@@ -184,7 +198,8 @@ async def _open_parts(
         searching=searching,
         exporting=Exporting(database, clock=clock, ids=ids, hold=hold),
         live=live,
-        faces=FaceRecords(database, parts.journal, make, embedder=face_embedder, clock=clock, ids=ids),
+        faces=faces,
+        erasing=SubjectErasing(database, faces, keeper, parts.lexical),
         reembedding=reembedding,
         journal=parts.journal,
         logs=parts.logs,

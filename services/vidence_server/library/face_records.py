@@ -9,6 +9,7 @@ import numpy as np
 
 from vidence_server.core.clock import Clock
 from vidence_server.core.ids import IdFactory
+from vidence_server.encryption.sealing import Sealing
 from vidence_server.library.domain.changes import FaceEnrolled, SubjectDeleted
 from vidence_server.library.domain.documents import Vector
 from vidence_server.library.domain.faces import (
@@ -29,6 +30,7 @@ from vidence_server.library.search.index import IndexKind, VectorIndex
 from vidence_server.library.store import faces, libraries
 from vidence_server.library.store.erasure import erase_deleted
 from vidence_server.library.store.libraries import Growth
+from vidence_server.library.store.template_keys import label_of, opened
 from vidence_server.storage.database import Database, Transaction
 
 _PAGE = 2000
@@ -54,6 +56,7 @@ class FaceRecords:
         make: MakeIndex,
         *,
         embedder: FaceEmbedder | None,
+        sealing: Sealing | None = None,
         clock: Clock,
         ids: IdFactory,
     ) -> None:
@@ -64,6 +67,7 @@ class FaceRecords:
             journal: Is told the changes.
             make: Makes indexes.
             embedder: Makes templates of pictures; None: clients send templates.
+            sealing: How templates are kept; None: as they are.
             clock: The time of changes.
             ids: Names templates.
         """
@@ -71,6 +75,7 @@ class FaceRecords:
         self._journal = journal
         self._make = make
         self._embedder = embedder
+        self._sealing = sealing or Sealing()
         self._clock = clock
         self._ids = ids
         self._held: dict[tuple[int, FaceModel], _Held] = {}  # bound: those that were searched
@@ -92,22 +97,26 @@ class FaceRecords:
         """Keeps a template; True: it was there.
 
         Raises:
-            DomainError: LIBRARY_NOT_FOUND, FACE_EXISTS, REQUEST_INVALID.
+            DomainError: LIBRARY_NOT_FOUND, FACE_EXISTS, REQUEST_INVALID; KEY_UNAVAILABLE, and of the one that
+                is there KEY_UNKNOWN, CIPHERTEXT_INVALID.
         """
         data = _normalised(template)
+        key = await asyncio.to_thread(self._sealing.fresh, tenant)
 
         async def work(transaction: Transaction) -> tuple[Face, bool]:
             await faces.overwrite_what_is_deleted(transaction)
             library = await _locked(transaction, tenant, library_id)
             known = await faces.find(transaction, library.no, face_id) if face_id else None
             if known is not None:
-                face, there = known
+                face, kept = known
+                there = await asyncio.to_thread(self._sealing.open, kept, label_of(library, face))
                 if (face.subject_id, face.model, there) != (subject_id, template.model, data):
                     raise face_exists()
                 return face, True
-            return await self._insert(
-                transaction, library, subject_id, face_id, FaceTemplate(template.model, data)
-            ), False
+            face = Face(face_id or self._ids.new("fac"), subject_id, template.model, self._clock.now())
+            kept = self._sealing.seal(data, label_of(library, face), key)
+            await self._insert(transaction, library, face, kept)
+            return face, False
 
         return await self._database.run(work)
 
@@ -123,7 +132,8 @@ class FaceRecords:
         """The subjects whose templates are closest, each by its best one.
 
         Raises:
-            DomainError: LIBRARY_NOT_FOUND, REQUEST_INVALID.
+            DomainError: LIBRARY_NOT_FOUND, REQUEST_INVALID; KEY_UNAVAILABLE, KEY_UNKNOWN, CIPHERTEXT_INVALID:
+                one of the templates cannot be read, and nobody is found rather than somebody left out.
         """
         query = np.frombuffer(_normalised(template), "<f4")
         async with self._database.snapshot() as snapshot:
@@ -196,19 +206,15 @@ class FaceRecords:
         self,
         transaction: Transaction,
         library: Library,
-        subject_id: str,
-        face_id: str,
-        template: FaceTemplate,
-    ) -> Face:
-        now = self._clock.now()
-        face = Face(face_id or self._ids.new("fac"), subject_id, template.model, now)
+        face: Face,
+        kept: bytes,
+    ) -> None:
         _, last_no = await libraries.last_numbers(transaction, library.no)
         places = await self._journal.record(transaction, library, [FaceEnrolled(face.face_id)])
-        await faces.insert(transaction, library.no, last_no + 1, face, template)
+        await faces.insert(transaction, library.no, last_no + 1, face, kept)
         await libraries.grow(
             transaction, library.no, Growth(places[-1].sequence, faces=1, last_face_no=last_no + 1)
         )
-        return face
 
     async def _current(
         self, snapshot: Transaction, library: Library, model: FaceModel, count: int, dimensions: int
@@ -219,12 +225,19 @@ class FaceRecords:
             held = self._held.get(key)
             if held is None:
                 held = _Held(self._make(IndexKind.EXACT, dimensions), 0)
-            await _add_new(snapshot, held, library.no, model)
+            await self._add_new(snapshot, held, library, model)
             if held.index.count != count and await self._counted_anew(library, model) != held.index.count:
                 held = _Held(self._make(IndexKind.EXACT, dimensions), 0)
-                await _add_new(snapshot, held, library.no, model)
+                await self._add_new(snapshot, held, library, model)
             self._held[key] = held
         return held
+
+    async def _add_new(self, snapshot: Transaction, held: _Held, library: Library, model: FaceModel) -> None:
+        while rows := await faces.templates(snapshot, library.no, model, after_no=held.last_no, limit=_PAGE):
+            ids = np.fromiter((row.no for row in rows), np.int64, len(rows))
+            data = await asyncio.to_thread(opened, self._sealing, library, rows)
+            await asyncio.to_thread(held.index.add, ids, stacked(data))
+            held.last_no = rows[-1].no
 
     async def _counted_anew(self, library: Library, model: FaceModel) -> int:
         """Templates as they are now: the snapshot may be older than what the index was told."""
@@ -249,13 +262,6 @@ class FaceRecords:
             if len(best) >= k or len(ids) < wanted or wanted >= 100_000:
                 return best
             wanted *= 8
-
-
-async def _add_new(snapshot: Transaction, held: _Held, library_no: int, model: FaceModel) -> None:
-    while rows := await faces.templates(snapshot, library_no, model, after_no=held.last_no, limit=_PAGE):
-        ids = np.fromiter((no for no, _ in rows), np.int64, len(rows))
-        await asyncio.to_thread(held.index.add, ids, stacked([data for _, data in rows]))
-        held.last_no = rows[-1][0]
 
 
 def _normalised(template: FaceTemplate) -> bytes:

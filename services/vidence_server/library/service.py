@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from vidence_server.core.ids import IdFactory
 from vidence_server.library.committer import Committer, CommitterStatistics
 from vidence_server.library.domain.libraries import Library
+from vidence_server.library.erasing import SubjectErasing
 from vidence_server.library.exporting import Exporting
 from vidence_server.library.face_records import FaceRecords
 from vidence_server.library.indexes import IndexesStatistics, VectorIndexes
@@ -44,6 +45,7 @@ class LibraryService:
     exporting: Exporting
     live: LiveQueries
     faces: FaceRecords
+    erasing: SubjectErasing
     reembedding: Reembedding
     journal: Journal
     logs: ServiceLogs

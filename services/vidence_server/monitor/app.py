@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from pathlib import Path
 import cv2
 import structlog
 
+from vidence_server.access.principal import DEFAULT_TENANT
 from vidence_server.core.clock import Clock
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.core.ids import IdFactory
@@ -29,6 +31,7 @@ from vidence_server.monitor.snapshots import BlobSnapshots, NoSnapshots
 from vidence_server.monitor.sources import SourceAddress, open_source
 from vidence_server.monitor.store import AppearanceJournal, JournalSettings
 from vidence_server.runtime.metrics import Metrics
+from vidence_server.storage.blob_format import BlobFormat
 from vidence_server.storage.blobs import FolderBlobs
 from vidence_server.storage.database import Database
 from vidence_server.storage.location import StateLocation
@@ -101,6 +104,33 @@ def make_analyser(settings: MonitorSettings, engine: Engine, embedder_version: s
     )
 
 
+async def _gallery(
+    settings: MonitorSettings,
+    library: FaceSearch | None,
+    engine: Engine,
+    faces: ModelFaces,
+    *,
+    rule: MatchRule,
+    clock: Clock,
+) -> Gallery:
+    if library is None or not settings.library:
+        return await _of_folder(settings, engine, faces, rule)
+    return await _of_library(settings, library, rule, clock)
+
+
+def _match_rule(settings: MonitorSettings, published_threshold: float) -> MatchRule:
+    own = settings.match_threshold
+    return MatchRule(published_threshold if own is None else own, settings.match_margin)
+
+
+def _journal(
+    settings: MonitorSettings, database: Database, outbox: Outbox, clock: Clock
+) -> AppearanceJournal:
+    encode = partial(convert.to_outbox_event, tenant=settings.tenant)
+    kept = JournalSettings(retention=timedelta(days=settings.retention_days))
+    return AppearanceJournal(database, outbox, encode, clock=clock, settings=kept)
+
+
 @asynccontextmanager
 async def open_monitor(
     settings: MonitorSettings,
@@ -116,6 +146,7 @@ async def open_monitor(
     ids: IdFactory,
     random: Callable[[], float],
     library: FaceSearch | None = None,
+    form: BlobFormat | None = None,
 ) -> AsyncIterator[Watching]:
     """Opens everything that a monitor needs; all of it ends with the context, what was told being kept first.
 
@@ -132,6 +163,7 @@ async def open_monitor(
         ids: Names appearances and snapshots.
         random: Numbers in [0, 1), for jitter.
         library: Asks the library of the settings; None: they name none.
+        form: How snapshots stand in files; None: as they are.
 
     Raises:
         DomainError: CONFIGURATION_INVALID, DATABASE_IN_USE, DATABASE_INCOMPATIBLE, STORAGE_FULL,
@@ -140,32 +172,15 @@ async def open_monitor(
     faces = ModelFaces(analyser)
     async with AsyncExitStack() as stack:
         database = await _own_database(stack, settings, location)
-        rule = MatchRule(
-            published_threshold if settings.match_threshold is None else settings.match_threshold,
-            settings.match_margin,
-        )
-        if library is not None and settings.library:
-            gallery: Gallery = await _of_library(settings, library, rule, clock)
-        else:
-            gallery = await _of_folder(settings, engine, faces, rule)
+        rule = _match_rule(settings, published_threshold)
+        gallery = await _gallery(settings, library, engine, faces, rule=rule, clock=clock)
         outbox = Outbox(database)
         relay = await stack.enter_async_context(Relay(outbox, bus, clock=clock, random=random))
-        snapshots = await _snapshots(
-            stack, settings, engine, FolderBlobs(location.folder / IMAGES, clock=clock, ids=ids), clock
-        )
-        kept = JournalSettings(retention=timedelta(days=settings.retention_days))
-        journal = await stack.enter_async_context(
-            AppearanceJournal(database, outbox, convert.to_outbox_event, clock=clock, settings=kept)
-        )
-        around = Surroundings(
-            faces=faces,
-            gallery=gallery,
-            snapshots=snapshots,
-            journal=ToldJournal(journal, told),
-            clock=clock,
-            ids=ids,
-            random=random,
-        )
+        images = FolderBlobs(location.folder / images_of(settings.tenant), clock=clock, ids=ids, form=form)
+        snapshots = await _snapshots(stack, settings, engine, images, clock)
+        journal = await stack.enter_async_context(_journal(settings, database, outbox, clock))
+        heard = ToldJournal(journal, told)
+        around = Surroundings(faces, gallery, snapshots, heard, clock, ids, random)
         source = Source(partial(open_source, address), address.live)
         yield Watching(Monitor(source, around, settings), journal, relay)
 
@@ -190,13 +205,24 @@ async def _own_database(
     return database
 
 
+def images_of(tenant: str) -> str:
+    """The folder of a tenant's snapshots: who knows an id in a folder gets the picture, so each has one.
+
+    The capture service gives out those of the default tenant.
+    """
+    if tenant == DEFAULT_TENANT:
+        return IMAGES
+    return f"{IMAGES}_{hashlib.sha256(tenant.encode()).hexdigest()[:16]}"
+
+
 async def _snapshots(
     stack: AsyncExitStack, settings: MonitorSettings, engine: Engine, blobs: FolderBlobs, clock: Clock
 ) -> SnapshotStore:
     if not settings.snapshots:
         return NoSnapshots()
     await stack.enter_async_context(blobs)
-    return BlobSnapshots(blobs, engine, clock=clock, keep_for=timedelta(hours=settings.snapshot_hours))
+    keep_for = timedelta(hours=settings.snapshot_hours)
+    return BlobSnapshots(blobs, engine, clock=clock, keep_for=keep_for, tenant=settings.tenant)
 
 
 async def _of_folder(

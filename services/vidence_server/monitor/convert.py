@@ -12,6 +12,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from vidence.event.v1 import event_pb2
 from vidence.monitor.v1 import monitor_events_pb2
 from vidence.type.v1 import geometry_pb2, image_pb2
+from vidence_server.access.principal import DEFAULT_TENANT
 from vidence_server.monitor.domain.appearances import (
     LeaveReason,
     PersonAppeared,
@@ -25,7 +26,6 @@ from vidence_server.vision.faces.face import Box
 
 EVENT_SOURCE = "vidence/monitor"
 """Who tells these events."""
-_TENANT = "default"
 _REASONS = {
     LeaveReason.LEFT: monitor_events_pb2.LEAVE_REASON_LEFT,
     LeaveReason.REPLACED: monitor_events_pb2.LEAVE_REASON_REPLACED,
@@ -53,11 +53,11 @@ def to_event(change: PersonChange) -> event_pb2.Event:
     return event
 
 
-def to_outbox_event(change: PersonChange) -> OutboxEvent:
-    """The same, as the outbox keeps it."""
+def to_outbox_event(change: PersonChange, tenant: str = DEFAULT_TENANT) -> OutboxEvent:
+    """The same, as the outbox keeps it for a tenant's bus."""
     event = to_event(change)
     return OutboxEvent(
-        tenant=_TENANT,
+        tenant=tenant,
         source=event.source,
         event_id=event.id,
         type=event.type,

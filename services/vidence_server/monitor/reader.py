@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from vidence_server.core.clock import Clock
+from vidence_server.monitor.domain.pace import Pace
 from vidence_server.monitor.ports import OpenSource, VideoSource
 from vidence_server.vision.image import Pixels
 
@@ -29,16 +30,6 @@ class Frame:
     """When it was read; of a video the time when its reading began, and the position."""
     position_s: float | None
     """In the video; None: a live source."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How fast frames are read."""
-
-    max_fps: float = 10.0
-    """Frames a second that are given out, at most; those between are read and skipped."""
-    as_recorded: bool = True
-    """Whether a video is read at its own speed; else as fast as frames are taken, and none is dropped."""
 
 
 class SourceFailedError(Exception):

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from pydantic import Field
 
+from vidence_server.access.principal import DEFAULT_TENANT
 from vidence_server.monitor.domain.backoff import BackOff
-from vidence_server.monitor.domain.tracker import TrackerRules
-from vidence_server.monitor.reader import Pace
+from vidence_server.monitor.domain.pace import Pace
+from vidence_server.monitor.domain.rules import TrackerRules
 from vidence_server.runtime.settings import Section
 
 _RULES = TrackerRules()
@@ -22,6 +23,10 @@ class MonitorSettings(Section):
         "default",
         pattern=r"^[a-z][a-z0-9_]{0,31}$",
         description="Names the monitor in its events, and its database `monitor_<name>`: one process each.",
+    )
+    tenant: str = Field(
+        DEFAULT_TENANT,
+        description="Whose bus, pictures and library of people these are; one of `access.tenants`.",
     )
     people: Path | None = Field(
         None, description="Folder of known people, `NAME/*.jpg` (png, webp too); unset: nobody is identified."

@@ -8,6 +8,7 @@ from functools import partial
 import cv2
 import structlog
 
+from vidence_server.access.principal import DEFAULT_TENANT
 from vidence_server.core.clock import Clock
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.inference.engine import Engine
@@ -35,11 +36,20 @@ class BlobSnapshots:
     The reference is `img_` and the UUID of the blob, so that it leads to it without an index.
     """
 
-    def __init__(self, blobs: BlobStore, engine: Engine, *, clock: Clock, keep_for: timedelta) -> None:
+    def __init__(
+        self,
+        blobs: BlobStore,
+        engine: Engine,
+        *,
+        clock: Clock,
+        keep_for: timedelta,
+        tenant: str = DEFAULT_TENANT,
+    ) -> None:
         self._blobs = blobs
         self._engine = engine
         self._clock = clock
         self._keep_for = keep_for
+        self._tenant = tenant
         self._log = structlog.get_logger(__name__)
         self.failures = 0
         """Pictures that could not be kept."""
@@ -51,7 +61,7 @@ class BlobSnapshots:
             content, width, height = await self._engine.call(
                 partial(cut_out, pixels, sight.box), step="monitor-snapshot"
             )
-            blob = await self._blobs.put(content, expire_time=expire_time)
+            blob = await self._blobs.put(content, tenant=self._tenant, expire_time=expire_time)
         except DomainError as error:
             self.failures += 1
             self._log.warning("a snapshot is missing", reason=error.reason)

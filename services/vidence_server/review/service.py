@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeVar
 
 from vidence_server.core.clock import Clock
+from vidence_server.core.erasure import Erasure, KindCount, counted
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.review import store
 from vidence_server.review.domain.events import Change, Claimed, Decided, Noted, Released
@@ -21,6 +23,7 @@ from vidence_server.runtime.service_logs import ServiceLogs
 from vidence_server.runtime.watch_streams import Subscribable
 from vidence_server.storage import log_table
 from vidence_server.storage.database import Database, Transaction
+from vidence_server.storage.erasure import empty_log
 from vidence_server.streams.cursor import Cursor, log_id
 
 _Result = TypeVar("_Result")
@@ -161,6 +164,27 @@ class ReviewService:
 
         await self._run(name, work)
 
+    async def erase(self, tenant: str, subjects: Sequence[str], *, dry_run: bool) -> Erasure:
+        """Deletes the reviews of what belongs to a person that is to be erased, or only counts them.
+
+        Raises:
+            DomainError: STORAGE_FULL, STORAGE_FAILED; to be repeated.
+        """
+        reviews = notes = 0
+        for subject in subjects:
+            name = Name(tenant, subject)
+            async with self._database.snapshot() as snapshot:
+                review = await store.select_review(snapshot, name)
+            if review.revision == 0:
+                continue
+            reviews, notes = reviews + 1, notes + review.note_count
+            if not dry_run:
+                await self._run(name, partial(self._delete_if_there, name=name))
+        if not dry_run:
+            await empty_log(self._database)
+        found = {"review": reviews, "review_note": notes}
+        return counted(KindCount(kind, count, 0 if dry_run else count) for kind, count in found.items())
+
     async def delete(self, name: Name) -> None:
         """Deletes a review; raises `DomainError`, REVIEW_NOT_FOUND."""
 
@@ -171,6 +195,11 @@ class ReviewService:
             await self._ledger.delete(transaction, review)
 
         await self._run(name, work)
+
+    async def _delete_if_there(self, transaction: Transaction, name: Name) -> None:
+        review = await store.select_review(transaction, name)
+        if review.revision:
+            await self._ledger.delete(transaction, review)
 
     async def _change(self, name: Name, decide: Callable[[Review], Change | None]) -> Review:
         async def work(transaction: Transaction) -> Review:

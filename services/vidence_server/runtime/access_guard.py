@@ -14,24 +14,11 @@ from vidence_server.access.allowances import Allowances, AllowanceStatistics
 from vidence_server.access.authority import Authority
 from vidence_server.access.principal import Presented, Principal
 from vidence_server.runtime.access_settings import AccessSettings
+from vidence_server.runtime.audit_events import AuditEntry, AuditEvents, is_action
 from vidence_server.runtime.rpc import Rpc
 
 _LAST_WORDS_S = 2.0
 """A stream whose reader takes nothing is cut this long after its credential ended."""
-
-
-@dataclass(frozen=True, slots=True)
-class AuditEntry:
-    """One call, without anything of its contents."""
-
-    principal: str
-    tenant: str
-    service: str
-    method: str
-    outcome: str
-    """OK, CANCELLED or the reason of the failure."""
-    duration_s: float
-    request_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +77,7 @@ class AccessGuard:
         self._task: asyncio.Task[None] | None = None
         self._log = structlog.get_logger(__name__)
         self._audit = structlog.get_logger("vidence_server.audit")
+        self._events: AuditEvents | None = None
 
     async def __aenter__(self) -> Self:
         """Begins to look."""
@@ -110,6 +98,10 @@ class AccessGuard:
         """As `Authority.principal`."""
         return await self._authority.principal(presented)
 
+    def presents_nothing(self, presented: Presented) -> bool:
+        """As `Authority.presents_nothing`."""
+        return self._authority.presents_nothing(presented)
+
     def tenant(self, principal: Principal, asked: str) -> str:
         """As `Authority.tenant`."""
         return self._authority.tenant(principal, asked)
@@ -126,8 +118,18 @@ class AccessGuard:
         """Does so no longer."""
         self._streams.discard(stream)
 
-    def write_down(self, entry: AuditEntry, *, refused: bool) -> None:
-        """Writes a call down, as the settings say."""
+    def tells(self, events: AuditEvents) -> None:
+        """Tells the bus too from now on."""
+        self._events = events
+
+    def write_down(self, entry: AuditEntry, *, refused: bool, scope: str) -> None:
+        """Writes a call down, as the settings say.
+
+        Args:
+            entry: The call.
+            refused: Whether it was not let in.
+            scope: That it needed; empty: none.
+        """
         self._refused += refused
         if self._settings.audit == "none" or (self._settings.audit == "refused" and not refused):
             return
@@ -140,6 +142,8 @@ class AccessGuard:
             outcome=entry.outcome,
             duration_s=round(entry.duration_s, 6),
         )
+        if self._events is not None and (refused or is_action(scope)):
+            self._events.tell(entry, refused=refused)
 
     async def look(self) -> None:
         """Reads what changed, and ends the streams whose credential is gone."""

@@ -23,6 +23,10 @@ def make_guard(settings: AccessSettings, clock: Clock) -> AccessGuard | None:
         DomainError: CONFIGURATION_INVALID: nobody could ever be let in, or a file cannot be read.
     """
     _check_tenants(settings.tenants)
+    if settings.audit_tenant is not None and settings.audit_tenant not in settings.tenants:
+        raise DomainError(
+            Reason.CONFIGURATION_INVALID, "access.audit_tenant is none of access.tenants: it has no bus."
+        )
     if settings.mode == "off":
         return None
     books = Books(

@@ -69,6 +69,11 @@ class AccessSettings(Section):
     audit: Literal["none", "refused", "all"] = Field(
         "all", description="Which calls get an `audit` line in the log: who, which RPC, how it ended."
     )
+    audit_tenant: str | None = Field(
+        None,
+        description="Tenant of the operators, on whose bus `audit.*` events tell of refused calls, and with "
+        "`audit` all of calls that change something; unset: none.",
+    )
 
 
 class TlsSettings(Section):

@@ -12,7 +12,7 @@ import grpc
 from vidence_server.access.watched_file import WatchedFile
 from vidence_server.runtime.access_settings import AccessSettings, TlsSettings
 from vidence_server.runtime.interceptors.access import API_KEY, TENANT_KEY
-from vidence_server.runtime.tls import read_bytes
+from vidence_server.runtime.tls import check_peers, read_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +44,20 @@ def own_calls(access: AccessSettings, tls: TlsSettings) -> OwnCalls:
         DomainError: CONFIGURATION_INVALID: a file cannot be read.
     """
     key = None if access.own_key_file is None else WatchedFile(access.own_key_file, read_bytes)
+    return OwnCalls(peer_credentials(tls), key)
+
+
+def peer_credentials(tls: TlsSettings) -> grpc.ChannelCredentials | None:
+    """With what other services are dialled; None: in plaintext.
+
+    Raises:
+        DomainError: CONFIGURATION_INVALID: a file cannot be read, or does not belong to the others.
+    """
+    check_peers(tls)
     if tls.peer_ca is None:
-        return OwnCalls(None, key)
+        return None
     own = [_read(path) for path in (tls.key, tls.certificate)]
-    credentials = grpc.ssl_channel_credentials(read_bytes(tls.peer_ca), *own)
-    return OwnCalls(credentials, key)
+    return grpc.ssl_channel_credentials(read_bytes(tls.peer_ca), *own)
 
 
 def _read(path: Path | None) -> bytes | None:

@@ -102,6 +102,7 @@ class RpcServer:
         )
         self._server: grpc.aio.Server | None = None
         self._port = 0
+        self._serving = False
         metrics.export("server", self._admission.statistics)
         metrics.export("result_streams", self.result_streams.statistics)
         metrics.export("watch_streams", self.watch_streams.statistics)
@@ -160,12 +161,18 @@ class RpcServer:
         host = self.settings.host
         return host if host.startswith(_UNIX) else f"{host}:{self._port}"
 
+    @property
+    def serving(self) -> bool:
+        """Whether every service is ready, and the server does not end."""
+        return self._serving
+
     async def mark_ready(self, service: str) -> None:
         """Lets calls of a service in and tells it by its health."""
         self._admission.mark_ready(service)
         await self._health.set(service, _SERVING)
         if self._admission.ready():
             await self._health.set(OVERALL, _SERVING)
+            self._serving = True
         self._log.info("ready", service=service)
 
     async def drain(self, grace_s: float | None = None) -> None:
@@ -178,6 +185,7 @@ class RpcServer:
         streams = self.result_streams.statistics().open + self.watch_streams.statistics().open
         self._log.info("draining", open_streams=streams, grace_s=grace_s)
         until_s = self._clock.monotonic() + grace_s
+        self._serving = False
         await self._health.enter_graceful_shutdown()
         self._admission.drain()
         # One grace for all of them.
@@ -189,6 +197,7 @@ class RpcServer:
 
     async def stop(self, grace_s: float) -> None:
         """Takes no more calls and cancels those that still run after `grace_s` seconds."""
+        self._serving = False
         if self._server is not None:
             await self._health.enter_graceful_shutdown()
             # May be called again, with a shorter grace, while the first call waits.

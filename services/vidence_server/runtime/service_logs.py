@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import NamedTuple, Self
 
 from vidence_server.core.clock import Clock
-from vidence_server.core.errors import DomainError, Reason
 from vidence_server.runtime.stored_log import KeyOf, StoredLog, no_key
 from vidence_server.runtime.watch_streams import Subscribable
+from vidence_server.runtime.watched_log import WatchedLog
 from vidence_server.storage import log_table
 from vidence_server.storage.database import Database, Transaction
 from vidence_server.storage.log_table import EntryRow, LogHead
-from vidence_server.streams.broadcast import Broadcast
 from vidence_server.streams.frames import EndReason
 from vidence_server.streams.requests import SubscriptionRequest
 from vidence_server.streams.ring import RingLimits
@@ -86,7 +84,7 @@ class ServiceLogs:
         self._clock = clock
         self._key_of = key_of
         self._ring = ring
-        self._watched: dict[LogName, _Watched] = {}  # bound: one for each log with a subscriber
+        self._watched: dict[LogName, WatchedLog] = {}  # bound: one for each log with a subscriber
         self._opening = asyncio.Lock()
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -200,14 +198,14 @@ class ServiceLogs:
             watched.broadcast.close(subscription)
             self._release(name, watched)
 
-    async def _open(self, name: LogName) -> _Watched:
+    async def _open(self, name: LogName) -> WatchedLog:
         """The log for one more subscriber; `_release` gives it back."""
         async with self._opening:
             watched = self._watched.get(name)
             if watched is None:
                 head = await self._head(name)
                 log = StoredLog(self._database, name.tenant, name.key, head, self._key_of)
-                watched = await _Watched.open(log, self._ring, self._clock)
+                watched = await WatchedLog.open(log, self._ring, self._clock)
                 self._watched[name] = watched
                 # Other processes append too, where the database has any.
                 watched.at_close(self._database.listen(_topic(name), watched.look))
@@ -225,7 +223,7 @@ class ServiceLogs:
             head = await log_table.select_head(transaction, *name, lock=True)
             return head or await log_table.insert_head(transaction, *name, self._new_epoch())
 
-    def _release(self, name: LogName, watched: _Watched) -> None:
+    def _release(self, name: LogName, watched: WatchedLog) -> None:
         watched.subscribers -= 1
         if watched.subscribers == 0 and self._watched.get(name) is watched:
             del self._watched[name]
@@ -263,75 +261,3 @@ class _Source:
 
     def close(self, subscription: Subscription) -> None:
         self.logs.close(self.name, subscription)
-
-
-class _Watched:
-    """A log with subscribers: its broadcast, and a task that reads what this process did not append."""
-
-    def __init__(self, log: StoredLog, broadcast: Broadcast, stack: AsyncExitStack) -> None:
-        self.log = log
-        self.broadcast = broadcast
-        self.subscribers = 0
-        self._stack = stack
-        self._behind = asyncio.Event()
-        self._task = asyncio.create_task(self._catch_up(), name="reader of a watched log")
-
-    @classmethod
-    async def open(cls, log: StoredLog, ring: RingLimits, clock: Clock) -> Self:
-        """Begins at the log's newest entry."""
-        stack = AsyncExitStack()
-        broadcast = await stack.enter_async_context(Broadcast(log, ring, clock))
-        return cls(log, broadcast, stack)
-
-    def at_close(self, call: Callable[[], None]) -> None:
-        """Calls back when it is closed."""
-        self._stack.callback(call)
-
-    async def close(self) -> None:
-        """Ends what runs."""
-        self._task.cancel()
-        await asyncio.wait({self._task})
-        await self._stack.aclose()
-
-    def take(self, head: LogHead, rows: Sequence[EntryRow]) -> None:
-        """Tells what was committed; out of turn it is read from the database, in turn."""
-        if rows and rows[0].position != self.broadcast.ring.head + 1:
-            self.look()
-            return
-        self.log.head = head
-        self.broadcast.extend([self.log.entry(row) for row in rows])
-        if head.ended:
-            self.broadcast.end(EndReason.ENDED)
-
-    def look(self) -> None:
-        """Looks into the database for what is new."""
-        self._behind.set()
-
-    async def _catch_up(self) -> None:
-        while True:
-            await self._behind.wait()
-            self._behind.clear()
-            try:
-                await self._read_on()
-            except DomainError as error:
-                if error.reason not in {Reason.STORAGE_FAILED, Reason.STORAGE_FULL}:
-                    raise
-                await asyncio.sleep(error.retry_after_s or 1.0)
-                self._behind.set()
-
-    async def _read_on(self) -> None:
-        head = await self.log.current_head()
-        if head is None:
-            self.broadcast.end(EndReason.ENDED)
-            return
-        while (after := self.broadcast.ring.head) < head.newest:
-            rows = await self.log.rows(after, head.newest)
-            # Meanwhile `take` may have told some of them.
-            rows = [row for row in rows if row.position > self.broadcast.ring.head]
-            if rows:
-                self.log.head = replace(head, newest=rows[-1].position)
-                self.broadcast.extend([self.log.entry(row) for row in rows])
-        if self.broadcast.ring.head == head.newest:
-            self.log.head = head
-            if head.ended:
-                self.broadcast.end(EndReason.ENDED)

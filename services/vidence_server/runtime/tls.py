@@ -122,6 +122,26 @@ def check_pair(chain: bytes, key: bytes) -> None:
         raise DomainError(Reason.CONFIGURATION_INVALID, "The key of TLS is not that of its certificate.")
 
 
+def check_peers(settings: TlsSettings) -> None:
+    """Looks whether other services can be dialled as the settings say.
+
+    Raises:
+        DomainError: CONFIGURATION_INVALID, where a file cannot be read or holds something else.
+    """
+    if settings.peer_ca is None:
+        return
+    try:
+        x509.load_pem_x509_certificates(read_bytes(settings.peer_ca))
+    except ValueError as error:
+        raise DomainError(
+            Reason.CONFIGURATION_INVALID, f"{settings.peer_ca}: holds no certificate in PEM."
+        ) from error
+    if (settings.certificate is None) != (settings.key is None):
+        raise DomainError(Reason.CONFIGURATION_INVALID, "TLS needs both tls.certificate and tls.key.")
+    if settings.certificate is not None and settings.key is not None:
+        check_pair(read_bytes(settings.certificate), read_bytes(settings.key))
+
+
 def read_bytes(path: Path) -> bytes:
     """A file; raises `DomainError`, CONFIGURATION_INVALID."""
     try:

@@ -6,10 +6,12 @@ Another store (S3) fits behind the same port.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import hashlib
 import os
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from errno import EDQUOT, ENOSPC
@@ -23,11 +25,12 @@ import structlog
 from vidence_server.core.clock import Clock
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.core.ids import IdFactory
+from vidence_server.storage.blob_format import BlobFormat, BlobLabel, PlainFormat
 
 _ID = re.compile(r"blb_[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
-_UNFINISHED = ".part"
+UNFINISHED = ".part"
+"""Ends the names of files that nobody reads; swept an hour later."""
 _UNFINISHED_AGE_S = 3600.0
-_CHUNK_BYTES = 256 * 1024
 _RETRY_AFTER_S = 1.0
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -48,24 +51,25 @@ class BlobRef:
 class BlobStore(Protocol):
     """Keeps bytes until they expire."""
 
-    async def put(self, data: bytes, *, expire_time: datetime) -> BlobRef:
-        """Keeps bytes; they survive kill -9 when this returns.
+    async def put(self, data: bytes, *, tenant: str, expire_time: datetime) -> BlobRef:
+        """Keeps bytes of a tenant; they survive kill -9 when this returns.
 
         Raises:
-            DomainError: STORAGE_FULL, STORAGE_FAILED.
+            DomainError: STORAGE_FULL, STORAGE_FAILED; KEY_UNAVAILABLE where they are to be encrypted.
         """
         ...
 
-    async def get(self, blob_id: str) -> bytes:
+    async def get(self, blob_id: str, *, tenant: str) -> bytes:
         """All of the bytes.
 
         Raises:
-            DomainError: BLOB_NOT_FOUND: unknown, expired or deleted; STORAGE_FAILED.
+            DomainError: BLOB_NOT_FOUND: unknown, expired or deleted; STORAGE_FAILED; CIPHERTEXT_INVALID,
+                KEY_UNKNOWN, KEY_UNAVAILABLE where they are encrypted.
         """
         ...
 
-    def chunks(self, blob_id: str) -> AsyncIterator[bytes]:
-        """The bytes in pieces of at most 256 KiB; raises as `get`."""
+    def chunks(self, blob_id: str, *, tenant: str) -> AsyncIterator[bytes]:
+        """The bytes in pieces of at most 256 KiB; raises as `get`, maybe after some of them."""
         ...
 
     async def delete(self, blob_id: str) -> None:
@@ -84,8 +88,26 @@ class FolderBlobs:
     meanwhile. Files are readable by their owner only.
     """
 
-    def __init__(self, folder: Path, *, clock: Clock, ids: IdFactory, sweep_period_s: float = 60.0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        clock: Clock,
+        ids: IdFactory,
+        sweep_period_s: float = 60.0,
+        form: BlobFormat | None = None,
+    ) -> None:
+        """A folder, not looked at yet.
+
+        Args:
+            folder: Of the files; its name is the kind in their labels.
+            clock: Tells what has expired.
+            ids: Names blobs.
+            sweep_period_s: How often what has expired is removed, s.
+            form: How bytes stand in the files; None: as they are.
+        """
         self._folder = folder
+        self._form = form or PlainFormat()
         self._clock = clock
         self._ids = ids
         self._sweep_period_s = sweep_period_s
@@ -110,27 +132,29 @@ class FolderBlobs:
             self._sweeper.cancel()
             await asyncio.wait({self._sweeper})
 
-    async def put(self, data: bytes, *, expire_time: datetime) -> BlobRef:
+    async def put(self, data: bytes, *, tenant: str, expire_time: datetime) -> BlobRef:
         """Keeps bytes; see `BlobStore.put`."""
-        blob_id = self._ids.new("blb")
-        digest = await _in_thread(_write, self._folder / blob_id, data, expire_time.timestamp())
-        return BlobRef(blob_id, digest, len(data))
+        label = self._label(tenant, self._ids.new("blb"))
+        path = self._folder / label.id
+        digest = await _in_thread(_write, path, data, expire_time.timestamp(), self._form, label)
+        return BlobRef(label.id, digest, len(data))
 
-    async def get(self, blob_id: str) -> bytes:
+    async def get(self, blob_id: str, *, tenant: str) -> bytes:
         """All of the bytes; see `BlobStore.get`."""
         with await self._open(blob_id) as file:
-            return await _in_thread(file.read)
+            return await _in_thread(b"".join, self._form.pieces(file, self._label(tenant, blob_id)))
 
-    async def chunks(self, blob_id: str) -> AsyncIterator[bytes]:
+    async def chunks(self, blob_id: str, *, tenant: str) -> AsyncIterator[bytes]:
         """The bytes in pieces; see `BlobStore.chunks`."""
         with await self._open(blob_id) as file:
-            while piece := await _in_thread(file.read, _CHUNK_BYTES):
+            pieces = self._form.pieces(file, self._label(tenant, blob_id))
+            while piece := await _in_thread(next, pieces, b""):
                 yield piece
 
     async def delete(self, blob_id: str) -> None:
         """Forgets the bytes; see `BlobStore.delete`."""
         if _ID.fullmatch(blob_id):
-            await _in_thread((self._folder / blob_id).unlink, missing_ok=True)
+            await _in_thread(_remove, self._folder, blob_id)
 
     async def sweep(self) -> int:
         """Removes what has expired; gives how many.
@@ -156,21 +180,43 @@ class FolderBlobs:
                 return file
         raise DomainError(Reason.BLOB_NOT_FOUND, "These bytes are not kept, or no longer.")
 
+    def _label(self, tenant: str, blob_id: str) -> BlobLabel:
+        return BlobLabel(tenant, self._folder.name, blob_id)
+
     def _now_s(self) -> float:
         return self._clock.now().timestamp()
 
 
-def _write(path: Path, data: bytes, expire_s: float) -> str:
+def is_blob_id(name: str) -> bool:
+    """Whether a name is that of a blob."""
+    return _ID.fullmatch(name) is not None
+
+
+@contextmanager
+def locked_folder(folder: Path, *, alone: bool = False) -> Iterator[None]:
+    """Waits until no other process removes files of a folder, or replaces them (`alone`); for moments.
+
+    Whoever replaced a file that another has just removed would bring it back.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _write(path: Path, data: bytes, expire_s: float, form: BlobFormat, label: BlobLabel) -> str:
     """Under another name first, so that a crash leaves no half of a file under this one."""
-    unfinished = path.with_suffix(_UNFINISHED)
+    unfinished = path.with_suffix(UNFINISHED)
     try:
         descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
+            form.write(file, data, label)
         # A file's time of modification is when it expires: it needs no index.
         os.utime(unfinished, (expire_s, expire_s))
         unfinished.rename(path)
-    except OSError:
+    except (OSError, DomainError):
         unfinished.unlink(missing_ok=True)
         raise
     return hashlib.sha256(data).hexdigest()
@@ -187,16 +233,26 @@ def _open_unexpired(path: Path, now_s: float) -> BinaryIO | None:
     return None
 
 
+def _remove(folder: Path, blob_id: str) -> None:
+    with suppress(FileNotFoundError), locked_folder(folder):
+        (folder / blob_id).unlink()
+
+
 def _remove_expired(folder: Path, now_s: float) -> int:
-    count = 0
-    for path in folder.iterdir():
+    return sum(_remove_if_expired(folder, path, now_s) for path in folder.iterdir())
+
+
+def _remove_if_expired(folder: Path, path: Path, now_s: float) -> bool:
+    try:
         status = path.stat()
-        # What a crash left unfinished has no expiry yet.
-        unfinished = path.suffix == _UNFINISHED
-        if (status.st_ctime + _UNFINISHED_AGE_S if unfinished else status.st_mtime) <= now_s:
-            path.unlink(missing_ok=True)
-            count += 1
-    return count
+    except FileNotFoundError:
+        return False
+    # What a crash left unfinished has no expiry yet.
+    unfinished = path.suffix == UNFINISHED
+    expired = (status.st_ctime + _UNFINISHED_AGE_S if unfinished else status.st_mtime) <= now_s
+    if expired:
+        _remove(folder, path.name)
+    return expired
 
 
 async def _in_thread(call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:

@@ -13,15 +13,14 @@ from types import TracebackType
 from typing import Self, TypeVar
 from uuid import uuid4
 
-from sqlalchemy import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import QueuePool
 
-from vidence_server.core.errors import DomainError, Reason
 from vidence_server.storage import postgresql, sqlite
+from vidence_server.storage.address import parsed_url
 from vidence_server.storage.backend import Backend, Lease, PoolLimits, to_its_end
-from vidence_server.storage.connections import begun
+from vidence_server.storage.connections import Blocks, begun
 from vidence_server.storage.connector import PostgresAddress
 from vidence_server.storage.failures import ChangeConflictError
 from vidence_server.storage.sqlite import sqlite_url
@@ -33,6 +32,7 @@ _Result = TypeVar("_Result")
 _LIMITS = PoolLimits()
 _ATTEMPTS = 6
 _FIRST_DELAY_S = 0.01
+_LAST_BLOCKS_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,7 @@ class Database:
         patience_s: float = 30.0,
         grace_s: float = 15.0,
         random: Callable[[], float] = any_random,
+        guest: bool = False,
     ) -> None:
         """A database that is not opened yet.
 
@@ -89,6 +90,8 @@ class Database:
             patience_s: PostgreSQL: how long opening waits for a server that is not there yet, s.
             grace_s: PostgreSQL: how long an instance must be missed until `gone` names it, s.
             random: Gives numbers in [0, 1), for jitter.
+            guest: SQLite: beside the owner, whose lock and migrations it leaves alone: for short transactions
+                that change nothing an owner may know. PostgreSQL has no owner.
 
         Raises:
             DomainError: CONFIGURATION_INVALID where the URL is of neither kind.
@@ -96,12 +99,14 @@ class Database:
         self.instance = uuid4().hex
         """Names this opened database among all that ever were."""
         self._random = random
-        parsed = _parsed(url)
+        parsed = parsed_url(url)
         self.path = Path(parsed.database or "")
         """SQLite: the file."""
         self._backend: Backend
         if parsed.drivername == sqlite.DRIVER:
-            self._backend = sqlite.SqliteBackend(parsed, migrations=migrations, busy_timeout_s=busy_timeout_s)
+            self._backend = sqlite.SqliteBackend(
+                parsed, migrations=migrations, busy_timeout_s=busy_timeout_s, guest=guest
+            )
         else:
             self._backend = postgresql.PostgresBackend(
                 PostgresAddress(parsed, schema, password_file),
@@ -115,6 +120,7 @@ class Database:
         self._stack = AsyncExitStack()
         self._engine: AsyncEngine | None = None
         self._waiting = 0
+        self._blocks = Blocks()
         self._committed = 0
         self._conflicts = 0
 
@@ -138,8 +144,9 @@ class Database:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Closes the database and gives it free."""
+        """Closes the database and gives it free, when the last block has ended; waits 2 s for that."""
         self._engine = None
+        await self._blocks.ended(_LAST_BLOCKS_S)
         await self._stack.aclose()
 
     @asynccontextmanager
@@ -163,6 +170,7 @@ class Database:
         """
         engine = self._opened()
         async with AsyncExitStack() as stack:
+            stack.enter_context(self._blocks.one())
             with self._counted_waiting():
                 await stack.enter_async_context(self._backend.turn(scope))
                 connection = await begun(
@@ -189,6 +197,7 @@ class Database:
         """
         engine = self._opened()
         async with AsyncExitStack() as stack:
+            stack.enter_context(self._blocks.one())
             with self._counted_waiting():
                 connection = await begun(engine, stack, self._backend.begin_reading)
             yield Transaction(connection, self._backend)
@@ -283,16 +292,3 @@ class Database:
             yield
         finally:
             self._waiting -= 1
-
-
-def _parsed(url: URL | str) -> URL:
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError):
-        parsed = None
-    if parsed is not None and parsed.database and parsed.drivername in (sqlite.DRIVER, postgresql.DRIVER):
-        return parsed
-    raise DomainError(
-        Reason.CONFIGURATION_INVALID,
-        f"The database must be a SQLite file or {postgresql.DRIVER}://user@host:port/database.",
-    )

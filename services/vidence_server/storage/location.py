@@ -24,12 +24,17 @@ class StateLocation:
     limits: PoolLimits = field(default_factory=PoolLimits)
     """Of each service's connections."""
 
-    def database(self, service: str, *, migrations: Path) -> Database:
+    def exists(self, service: str) -> bool:
+        """Whether there may be something in the database of a service; always for PostgreSQL."""
+        return bool(self.urls.get(service, self.url)) or (self.folder / f"{service}.db").exists()
+
+    def database(self, service: str, *, migrations: Path, guest: bool = False) -> Database:
         """The database of a service, not opened yet: `<folder>/<service>.db`, or the schema of that name.
 
         Args:
             service: `extraction`, say.
             migrations: Folder of its Alembic revisions.
+            guest: As for `Database`.
 
         Raises:
             DomainError: CONFIGURATION_INVALID.
@@ -40,4 +45,5 @@ class StateLocation:
             schema=service,
             password_file=self.password_file,
             limits=self.limits,
+            guest=guest,
         )

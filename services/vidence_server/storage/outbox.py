@@ -111,10 +111,12 @@ class Outbox:
 
     async def open(self) -> None:
         """Counts what an earlier process left; raises `DomainError`, STORAGE_FAILED."""
+        changes = self._changes
         async with self._database.snapshot() as transaction:
             found = await transaction.execute(
                 select(func.count(), func.min(_OUTBOX.c.create_time)).select_from(_OUTBOX)
             )
+        if changes == self._changes:  # else the next reading counts
             self._set_waiting(*found.one())
         if self._waiting:
             self.look_again()

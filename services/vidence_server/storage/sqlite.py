@@ -44,8 +44,9 @@ class SqliteBackend:
 
     shared = False
 
-    def __init__(self, url: URL, *, migrations: Path, busy_timeout_s: float) -> None:
-        """A file that is not opened yet."""
+    def __init__(self, url: URL, *, migrations: Path, busy_timeout_s: float, guest: bool = False) -> None:
+        """A file that is not opened yet; see `Database`."""
+        self._guest = guest
         self.path = Path(url.database or "")
         self._url = url
         self._migrations = migrations
@@ -58,8 +59,9 @@ class SqliteBackend:
 
     async def open(self, stack: AsyncExitStack) -> AsyncEngine:
         """Locks and migrates the file, then opens it."""
-        stack.push(await asyncio.to_thread(_locked, self.path))
-        await asyncio.to_thread(self._migrate)
+        if not self._guest:
+            stack.push(await asyncio.to_thread(_locked, self.path))
+            await asyncio.to_thread(self._migrate)
         engine = await asyncio.to_thread(create_async_engine, self._url, pool_size=_POOL_SIZE, **_OPTIONS)
         stack.push_async_callback(engine.dispose)
         self._listen(engine.sync_engine)
@@ -130,6 +132,8 @@ class SqliteBackend:
             "journal_mode=WAL",
             "synchronous=NORMAL",
             "foreign_keys=ON",
+            # What is deleted or replaced is zeros in the file: it may be a person's.
+            "secure_delete=ON",
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()

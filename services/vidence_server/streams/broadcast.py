@@ -26,8 +26,9 @@ from vidence_server.streams.requests import (
     SubscriptionRequest,
 )
 from vidence_server.streams.ring import Ring, RingLimits
+from vidence_server.streams.source import Progress
 from vidence_server.streams.statistics import BroadcastStatistics, SubscriberSnapshot
-from vidence_server.streams.subscription import Progress, Subscription
+from vidence_server.streams.subscription import Subscription
 from vidence_server.streams.turns import PER_PASS, Turns
 from vidence_server.streams.view import FilterView
 

@@ -3,70 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
-from typing import Protocol
 
-from vidence_server.streams.entry import GapReason, Hole
+from vidence_server.streams.entry import GapReason
 from vidence_server.streams.frames import Batch, Beat, End, EndReason, Frame, Gap, Opening, encode_batch
-from vidence_server.streams.log import LogBounds, LogPage
+from vidence_server.streams.log import LogPage
+from vidence_server.streams.page_stretch import first_stretch
 from vidence_server.streams.requests import OnOverflow, SubscriptionRequest
-from vidence_server.streams.ring import Ring
-from vidence_server.streams.turns import Turns
+from vidence_server.streams.sleep import Sleep
+from vidence_server.streams.source import Progress, Source
 from vidence_server.streams.view import FilterView
 
 # Timers may fire a little early; without this a heartbeat would be waited for twice.
 _TIMER_SLACK_S = 0.001
 _STORE_PAUSE_S = 0.005
 MAX_CREDIT = 1_000_000
-
-
-class Source(Protocol):
-    """What a subscription needs of its broadcast."""
-
-    @property
-    def ring(self) -> Ring:
-        """The newest entries."""
-        ...
-
-    @property
-    def turns(self) -> Turns:
-        """Who writes next."""
-        ...
-
-    def cursor_of(self, offset: int) -> str:
-        """The cursor of an offset."""
-        ...
-
-    def bounds(self) -> LogBounds:
-        """What the log holds."""
-        ...
-
-    def missed(self, after: int, until: int) -> int | None:
-        """How many entries there were in (after, until]."""
-        ...
-
-    async def read(self, after: int, until: int) -> LogPage:
-        """Items of the log."""
-        ...
-
-    def told_gap(self, gap: Gap) -> None:
-        """Hears what a subscriber is told that it will not get."""
-        ...
-
-    def moved(self, subscription: Subscription) -> None:
-        """Hears that a subscription that may hold its publisher back has moved on."""
-        ...
-
-
-@dataclass(slots=True)
-class Progress:
-    """What a subscription has done so far."""
-
-    delivered: int = 0
-    """Events whose message was taken by the transport."""
-    heartbeats: int = 0
-    dropped: int = 0
-    """Events that it was told it will not get, as far as their number is known."""
 
 
 class Subscription:
@@ -103,7 +53,7 @@ class Subscription:
         self._end: EndReason | None = None
         self.waiting = False
         """Whether it has everything there is for it."""
-        self._asleep: asyncio.Future[None] | None = None
+        self._sleep = Sleep()
         self._turn = 0
         """Number of the round in which it may write, or writes; 0: it has no turn."""
         self._paused = False
@@ -171,7 +121,7 @@ class Subscription:
         """Its reader can take `count` more events; more than `MAX_CREDIT` in all counts as that."""
         self._credit = min(MAX_CREDIT, (self._credit or 0) + count)
         if self._paused:
-            self._rouse()
+            self._sleep.rouse()
 
     def notice(self, scanned: int) -> None:
         """There is something to look at after offset `scanned`: it gets in line."""
@@ -182,7 +132,7 @@ class Subscription:
 
     def proceed(self, number: int) -> bool:
         """It is its turn, in the round of this number; whether it was asleep."""
-        roused = self._rouse()
+        roused = self._sleep.rouse()
         if roused:
             self._turn = number
         return roused
@@ -191,7 +141,7 @@ class Subscription:
         """Ends it; its reader is told with the next frame, or, with ENDED, when it has everything."""
         if self._end is None:
             self._end = reason
-            self._rouse()
+            self._sleep.rouse()
 
     def close(self) -> None:
         """Lets go of everything; the transport calls it, through `Broadcast.close`."""
@@ -231,7 +181,7 @@ class Subscription:
         self._turn = self._turn or self._source.turns.take()
         if not self._turn:
             self._source.turns.line_up(self)
-            await self._sleep()
+            await self._sleep.until_roused()
             return None
         if behind:
             return await self._catch_up()
@@ -244,7 +194,7 @@ class Subscription:
             self.waiting = True
             self.view.waiters[self] = None
             try:
-                await self._sleep()
+                await self._sleep.until_roused()
             finally:
                 self.view.waiters.pop(self, None)
                 self._look_on()
@@ -256,7 +206,7 @@ class Subscription:
         if self._end in {None, EndReason.ENDED} and not self._beat_due:
             self._paused = True
             try:
-                await self._sleep()
+                await self._sleep.until_roused()
             finally:
                 self._paused = False
         return self._beat() if self._beat_due else None
@@ -265,20 +215,6 @@ class Subscription:
         if self._turn:
             number, self._turn = self._turn, 0
             self._source.turns.give_back(number)
-
-    async def _sleep(self) -> None:
-        self._asleep = asyncio.get_running_loop().create_future()
-        try:
-            await self._asleep
-        finally:
-            self._asleep = None
-
-    def _rouse(self) -> bool:
-        asleep = self._asleep
-        if asleep is None or asleep.done():
-            return False
-        asleep.set_result(None)
-        return True
 
     def _look_on(self) -> None:
         """Goes on from where nothing that it wants was seen."""
@@ -309,31 +245,14 @@ class Subscription:
 
     def _from_page(self, page: LogPage) -> Frame | None:
         """A message of a page's entries up to its first hole, or that hole."""
-        wanted = self.request.filter
-        until, count = self.scanned, 0
-        events: list[bytes] = []
-        for item in page.items:
-            if isinstance(item, Hole):
-                if until < item.after or events:
-                    break
-                if item.until > self.scanned:
-                    return self._gap(item.until, item.reason, item.missed_count)
-                continue
-            if item.offset <= self.scanned:
-                continue
-            if wanted is None or wanted.matches(item.key):
-                if count == self._credit:
-                    break
-                events.append(item.encoded)
-                count += 1
-            until = item.offset
-        else:
-            until = page.end
+        events, until, hole = first_stretch(page, self.scanned, self.request.filter, self._credit)
+        if hole is not None:
+            return self._gap(hole.until, hole.reason, hole.missed_count)
         if not events:
             self.scanned = until
             return None
         message = encode_batch(events, self._source.cursor_of(until), self.cursor)
-        return self._moved_on(Batch(message, count, until))
+        return self._moved_on(Batch(message, len(events), until))
 
     def _moved_on(self, batch: Batch) -> Batch:
         self._told = self.scanned = batch.until
@@ -375,7 +294,7 @@ class Subscription:
         if silent_s >= period_s - _TIMER_SLACK_S:
             if self.waiting or self._paused:
                 self._beat_due = True
-                self._rouse()
+                self._sleep.rouse()
             # Also while a frame is on its way: the silence begins anew when it was taken.
             silent_s = 0.0
         self._timer = self._loop.call_later(max(_TIMER_SLACK_S, period_s - silent_s), self._tick)

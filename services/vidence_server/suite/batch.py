@@ -11,6 +11,7 @@ from vidence_server.extraction import convert
 from vidence_server.extraction.domain.events import ExtractionComplete
 from vidence_server.extraction.service import ExtractionRequest, ExtractionService
 from vidence_server.inference.engine import Priority
+from vidence_server.suite.at_rest import sealing_of
 from vidence_server.suite.libraries import libraries_of
 from vidence_server.suite.process import Process
 from vidence_server.suite_settings import SuiteSettings
@@ -66,9 +67,11 @@ async def open_service(process: Process) -> None:
             ids=process.ids,
             random=randomness,
             draining=process.server.result_streams.draining,
+            form=await sealing_of(process),
         )
     )
     app.export(process.metrics, opened)
+    process.holders["batch"] = opened.service.erasing
     names = app.register(process.server, opened.service)
     if settings.batch.workers == 0:
         process.light_services.extend(names)

@@ -15,8 +15,12 @@ from vidence_server.extraction.service import ExtractionRequest
 from vidence_server.inference.engine import Priority
 from vidence_server.monitor.app import IMAGES as MONITOR_IMAGES
 from vidence_server.storage.blobs import FolderBlobs
+from vidence_server.suite.at_rest import sealing_of
 from vidence_server.suite.process import Process
 from vidence_server.suite_settings import SuiteSettings
+
+IMAGES = "capture-images"
+"""Folder of captured pictures."""
 
 
 def models(settings: SuiteSettings) -> tuple[str, ...]:
@@ -46,11 +50,13 @@ async def open_service(process: Process) -> None:
             async for event in events:
                 yield convert.to_response(event)
 
+    form = await sealing_of(process)
     blobs = await process.stack.enter_async_context(
-        FolderBlobs(folder / "capture-images", clock=process.clock, ids=process.ids)
+        FolderBlobs(folder / IMAGES, clock=process.clock, ids=process.ids, form=form)
     )
     # Opened to read only: the monitor, another process, sweeps its own pictures.
-    snapshots = MonitorSnapshots(FolderBlobs(folder / MONITOR_IMAGES, clock=process.clock, ids=process.ids))
+    of_monitor = FolderBlobs(folder / MONITOR_IMAGES, clock=process.clock, ids=process.ids, form=form)
+    snapshots = MonitorSnapshots(of_monitor)
     capture = await process.stack.enter_async_context(
         app.open_service(
             settings.capture,
@@ -72,4 +78,5 @@ async def open_service(process: Process) -> None:
         )
     )
     app.export(process.metrics, capture)
+    process.holders["capture"] = capture.erasing
     process.model_services.append(app.register(process.server, capture, process.clock))

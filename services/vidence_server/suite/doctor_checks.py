@@ -18,8 +18,10 @@ from pathlib import Path
 from cryptography import x509
 
 from vidence_server.bridge.envoy.process import envoy_binary
+from vidence_server.core.clock import SystemClock
 from vidence_server.core.errors import DomainError
 from vidence_server.inference.store import ModelStore, default_folder
+from vidence_server.runtime.encryption_opening import CHECK_FILE, check_key, make_sealing
 from vidence_server.runtime.tls import check_exposure
 from vidence_server.suite.models import registry_of
 from vidence_server.suite.table import SERVICES, module_of
@@ -221,6 +223,30 @@ def certificate(key: str, path: Path, now: datetime) -> Finding:
     return Finding(key, State.OK, told)
 
 
+def encryption(settings: SuiteSettings) -> Iterator[Finding]:
+    """Whether there is a key for what is kept, and whether it is that of the data folder."""
+    mode = settings.encryption.mode
+    folder = settings.storage.folder
+    try:
+        sealing = make_sealing(settings.encryption, SystemClock())
+        if sealing.on:
+            sealing.current_key_id()
+        if (folder / CHECK_FILE).exists():  # else it would be made, and this changes nothing
+            check_key(sealing, folder)
+    except DomainError as error:
+        remedy = "See docs/operations/encryption.md; without their keys the data cannot be read."
+        yield Finding("encryption", State.FAIL, error.message, remedy)
+        return
+    if not sealing.on:
+        told = "images and face templates are kept as they are"
+        yield Finding("encryption", State.OK, f"{told}: keep the data folder on an encrypted volume")
+    elif settings.encryption.accept_plain:
+        remedy = "Run `vidence encryption rotate`, then set encryption.accept_plain to false."
+        yield Finding("encryption", State.WARN, f"{mode}: what is not encrypted yet is given out", remedy)
+    else:
+        yield Finding("encryption", State.OK, f"{mode}: a key wraps and unwraps")
+
+
 Check = Callable[[SuiteSettings], Iterator[Finding]]
-CHECKS: tuple[Check, ...] = (exposure, ports, models, disk, envoy, database, certificates)
+CHECKS: tuple[Check, ...] = (exposure, ports, models, disk, envoy, database, certificates, encryption)
 """All, in the order in which they are told."""

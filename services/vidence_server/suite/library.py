@@ -22,6 +22,7 @@ from vidence_server.library.search.making import make_index
 from vidence_server.library.search.scan import ScanThreads
 from vidence_server.library.service import LibraryService
 from vidence_server.runtime.filed_document import to_library_document
+from vidence_server.suite.at_rest import sealing_of
 from vidence_server.suite.models import registry_of
 from vidence_server.suite.process import Process
 from vidence_server.suite_settings import SuiteSettings
@@ -88,8 +89,10 @@ async def open_service(process: Process) -> None:
             random=random.Random().random,
             make=partial(make_index, scan=scan),
             tenants=process.tenants,
+            sealing=await sealing_of(process),
         )
     )
     app.export(process.metrics, opened)
     process.libraries = OwnLibraries(opened.service)
+    process.holders["library"] = opened.service.erasing
     process.model_services.append(app.register(process.server, opened.service, process.clock))

@@ -6,10 +6,26 @@ from collections.abc import Iterable, Mapping
 
 import structlog
 
+from vidence_server.core.clock import Clock
+from vidence_server.core.spans import Spans
+from vidence_server.inference.engine import Engine, EngineSettings
 from vidence_server.inference.registry import ModelOverride, ModelRegistry, load_registry
 from vidence_server.inference.session import ModelSession, SessionSettings, open_session
 from vidence_server.inference.store import ModelStore, default_folder
 from vidence_server.suite_settings import InferenceSettings
+
+ENGINE_COUNTERS = (
+    "completed",
+    "failed",
+    "cancelled",
+    "expired",
+    "rejected",
+    "queue_wait_s_sum",
+    "runs",
+    "run_s_sum",
+    "batch_size_sum",
+)
+"""Statistics of the engine that only ever grow."""
 
 
 def registry_of(settings: InferenceSettings) -> ModelRegistry:
@@ -37,3 +53,13 @@ def load_sessions(settings: InferenceSettings, models: Iterable[str]) -> Mapping
     session_settings = SessionSettings(providers=settings.providers)
     specs = [registry[name] for name in models]
     return {spec.name: open_session(spec, store.path(spec), session_settings, log) for spec in specs}
+
+
+def make_engine(
+    sessions: Mapping[str, ModelSession], settings: InferenceSettings, clock: Clock, steps: Spans
+) -> Engine:
+    """The engine of a process, at rest."""
+    own = EngineSettings(
+        workers=settings.workers, queue_limit=settings.queue_limit, call_queue_limit=settings.queue_limit
+    )
+    return Engine(sessions, own, clock, steps)

@@ -16,7 +16,6 @@ import click
 import structlog
 import uvloop
 
-from vidence_server.access.principal import DEFAULT_TENANT
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.face.app import load_thresholds, version_of
 from vidence_server.monitor import app, convert
@@ -32,6 +31,7 @@ from vidence_server.runtime.library_client import LibraryClient
 from vidence_server.runtime.lifecycle import until_signal
 from vidence_server.runtime.logs import configure_logs
 from vidence_server.runtime.metrics_server import MetricsServer
+from vidence_server.suite.at_rest import sealing_of
 from vidence_server.suite.opening import open_process
 from vidence_server.suite.process import Process
 from vidence_server.suite_settings import SuiteSettings, load_suite_settings
@@ -65,6 +65,7 @@ class _Models:
 @click.option("--library", help="Library whose enrolled faces name people; in the place of --people.")
 @click.option("--library-address", help="Address of the library service: host:port or unix:PATH.")
 @click.option("--name", help="Names this monitor in its events; a process and a database each.")
+@click.option("--tenant", help="Whose bus, pictures and library of people these are; one of access.tenants.")
 @click.option("--fast", is_flag=True, help="Watch a file as fast as the models go, without dropping frames.")
 @click.option("--bus", help="Address of the event service: host:port or unix:PATH.")
 @click.option("--json", "as_json", is_flag=True, help="Tell events as JSON lines.")
@@ -82,6 +83,7 @@ def monitor(
     library: str | None,
     library_address: str | None,
     name: str | None,
+    tenant: str | None,
     fast: bool,
     bus: str | None,
     as_json: bool,
@@ -92,7 +94,13 @@ def monitor(
     SOURCE is a video file, camera:N, or an rtsp:// or http:// URL. Ends with the file, else at SIGTERM or
     Ctrl-C. A camera that breaks is opened again and again; events wait on disk while the bus is away.
     """
-    asked = {"people": people, "library": library, "name": name, "file_speed": "fast" if fast else None}
+    asked = {
+        "people": people,
+        "library": library,
+        "name": name,
+        "tenant": tenant,
+        "file_speed": "fast" if fast else None,
+    }
     overrides = {"monitor": {key: value for key, value in asked.items() if value is not None}}
     if bus is not None:
         overrides["bus"] = {"address": bus}
@@ -100,12 +108,27 @@ def monitor(
         overrides["filing"] = {"library_address": library_address}
     try:
         settings = _with_metrics_port(load_suite_settings(path, os.environ, overrides))
+        _check_tenant(settings)
         configure_logs(settings.log, sys.stderr)
         logging.captureWarnings(capture=True)
         uvloop.run(_watch(settings, parse_source(source), _print_json if as_json else _print_line))
     except DomainError as error:
         click.echo(f"vidence: {error.message}", err=True)
         raise SystemExit(_USAGE if error.reason is Reason.CONFIGURATION_INVALID else 1) from None
+
+
+def _check_tenant(settings: SuiteSettings) -> None:
+    """Events of a tenant that the suite lacks would wait for ever.
+
+    Raises:
+        DomainError: CONFIGURATION_INVALID.
+    """
+    tenant = settings.monitor.tenant
+    if tenant not in settings.access.tenants:
+        raise DomainError(
+            Reason.CONFIGURATION_INVALID,
+            f"monitor.tenant is {tenant!r}, but access.tenants are {', '.join(settings.access.tenants)}.",
+        )
 
 
 def _with_metrics_port(settings: SuiteSettings) -> SuiteSettings:
@@ -141,6 +164,7 @@ async def _watch(
                 ids=process.ids,
                 random=random.Random().random,
                 library=await _people_of(process),
+                form=await sealing_of(process),
             )
         )
         app.export(process.metrics, watching)
@@ -183,7 +207,7 @@ async def _people_of(process: Process) -> _LibraryOfPeople | None:
         deadline_s=_ANSWER_S,
         connect_s=_ANSWER_S,
     )
-    return _LibraryOfPeople(await process.stack.enter_async_context(client), DEFAULT_TENANT)
+    return _LibraryOfPeople(await process.stack.enter_async_context(client), process.settings.monitor.tenant)
 
 
 async def _until_end_or_signal(running: Monitor) -> None:

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
 from vidence_server.core.clock import Clock, SystemClock
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.core.ids import IdFactory
-from vidence_server.inference.engine import Engine, EngineSettings
+from vidence_server.core.spans import Spans
 from vidence_server.runtime.access_guard import AccessGuard
 from vidence_server.runtime.access_opening import make_guard
 from vidence_server.runtime.access_settings import AccessSettings, TlsSettings
+from vidence_server.runtime.audit_events import AuditEvents, AuditRules
 from vidence_server.runtime.logs import configure_logs
 from vidence_server.runtime.metrics import Metrics
 from vidence_server.runtime.metrics_server import MetricsServer
@@ -28,23 +31,14 @@ from vidence_server.runtime.server import RpcServer
 from vidence_server.runtime.settings import LogSettings
 from vidence_server.runtime.tls import check_exposure, server_credentials
 from vidence_server.runtime.tracing import open_tracing
-from vidence_server.suite.models import load_sessions
 from vidence_server.suite.process import Process
 from vidence_server.suite.table import SERVICES, ServiceModule, module_of
-from vidence_server.suite_settings import InferenceSettings, SuiteSettings, load_suite_settings
+from vidence_server.suite_settings import SuiteSettings, load_suite_settings
 
-_ENGINE_COUNTERS = (
-    "completed",
-    "failed",
-    "cancelled",
-    "expired",
-    "rejected",
-    "queue_wait_s_sum",
-    "runs",
-    "run_s_sum",
-    "batch_size_sum",
-)
-"""Statistics of the engine that only ever grow."""
+if TYPE_CHECKING:  # a process without models pays for no runtime of models
+    from vidence_server.inference.engine import Engine
+
+_AUDIT_COUNTERS = ("published", "dropped", "failures")
 _ACCESS_COUNTERS = ("ended_streams", "refused", "rate_limited", "call_limited")
 
 
@@ -85,12 +79,15 @@ async def open_suite(settings: SuiteSettings, services: Collection[str] = SERVIC
     modules = [module_of(name) for name in SERVICES if name in services]
     async with AsyncExitStack() as stack:
         process = await open_process(stack, settings, modules, listens=True)
-        metrics_server = await stack.enter_async_context(MetricsServer(settings.metrics, process.metrics))
+        metrics_server = await stack.enter_async_context(
+            MetricsServer(settings.metrics, process.metrics, lambda: process.server.serving)
+        )
         if metrics_server.port is not None:
             log = structlog.get_logger("vidence_server.suite")
             log.info("metrics", url=f"http://{settings.metrics.host}:{metrics_server.port}/metrics")
         for module in modules:
             await module.open_service(process)
+        await _tell_bus(process)
         await stack.enter_async_context(process.server)
         yield Suite(
             process.server,
@@ -161,18 +158,46 @@ async def open_process(
     _make_folder(settings.storage.folder)
     # By name once: several services may run the same model.
     names = dict.fromkeys(name for module in modules for name in module.models(settings))
-    sessions = await asyncio.to_thread(load_sessions, settings.inference, names)
-    engine = None
-    if sessions:
-        engine = await stack.enter_async_context(
-            Engine(sessions, _engine_settings(settings.inference), clock, tracing.steps)
-        )
-        metrics.export("engine", engine.statistics, counters=_ENGINE_COUNTERS)
-    process = Process(settings, server, metrics, clock, ids, stack, sessions, engine)
+    process = Process(settings, server, metrics, clock, ids, stack)
+    if names:
+        await _open_models(process, names, tracing.steps)
     process.guard = guard
     process.tenants = settings.access.tenants
     process.own_calls = own_calls(settings.access, settings.tls)
     return process
+
+
+async def _open_models(process: Process, names: Iterable[str], steps: Spans) -> None:
+    """Opens the models of these names and one engine that runs them all.
+
+    Raises:
+        DomainError: as `load_sessions`.
+    """
+    # Only now: their runtime and the arrays it works on take half a second to import.
+    from vidence_server.suite import models  # noqa: PLC0415  # see above
+
+    process.sessions = await asyncio.to_thread(models.load_sessions, process.settings.inference, names)
+    process.engine = await process.stack.enter_async_context(
+        models.make_engine(process.sessions, process.settings.inference, process.clock, steps)
+    )
+    process.metrics.export("engine", process.engine.statistics, counters=models.ENGINE_COUNTERS)
+
+
+async def _tell_bus(process: Process) -> None:
+    """Audit events, where the settings ask for them; they end after the server."""
+    tenant = process.settings.access.audit_tenant
+    if process.guard is None or tenant is None:
+        return
+    events = AuditEvents(
+        await process.bus_for_others(),
+        AuditRules(tenant),
+        clock=process.clock,
+        ids=process.ids,
+        random=random.Random().random,
+    )
+    await process.stack.enter_async_context(events)
+    process.guard.tells(events)
+    process.metrics.export("audit", events.statistics, counters=_AUDIT_COUNTERS)
 
 
 async def open_guard(
@@ -200,9 +225,3 @@ def _make_folder(folder: Path) -> None:
         raise DomainError(
             Reason.CONFIGURATION_INVALID, f"Cannot make the data folder {folder}: {error.strerror}."
         ) from error
-
-
-def _engine_settings(settings: InferenceSettings) -> EngineSettings:
-    return EngineSettings(
-        workers=settings.workers, queue_limit=settings.queue_limit, call_queue_limit=settings.queue_limit
-    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 from vidence_server.review import app
+from vidence_server.suite import erasure
 from vidence_server.suite.process import Process
 from vidence_server.suite_settings import SuiteSettings
 
@@ -15,7 +16,7 @@ def models(settings: SuiteSettings) -> tuple[str, ...]:  # noqa: ARG001 - the si
 
 
 async def open_service(process: Process) -> None:
-    """Reviews, and who looks at them."""
+    """Reviews, who looks at them, and purges, of which reviews are a part."""
     opened = await process.stack.enter_async_context(
         app.open_service(
             process.settings.review,
@@ -27,3 +28,4 @@ async def open_service(process: Process) -> None:
     )
     app.export(process.metrics, opened)
     process.light_services.append(app.register(process.server, opened.service))
+    await erasure.open_service(process, opened.service)

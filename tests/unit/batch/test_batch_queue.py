@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from fakes.postgres import Home
-from vidence_server.batch.app import _MIGRATIONS
+from vidence_server.batch.app import MIGRATIONS
 from vidence_server.batch.domain.work import LeaseRef
 from vidence_server.batch.queue.port import Held, QueuedWork, WorkQueue
 from vidence_server.batch.queue.sql_queue import SqlQueue
@@ -55,7 +55,7 @@ class Bench:
 
 @pytest.fixture
 async def bench(home: Home) -> AsyncIterator[Bench]:
-    async with home.database(_MIGRATIONS, "batch") as database:
+    async with home.database(MIGRATIONS, "batch") as database:
         yield Bench(SqlQueue(), database.transaction)
 
 

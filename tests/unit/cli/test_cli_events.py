@@ -22,7 +22,7 @@ from google.rpc.status_pb2 import Status
 
 from fakes import commands, extraction_servicer, scripted_bus
 from fakes.scripted_bus import connected, cursor, disconnected, events, gap, heartbeat, made_event
-from vidence.event.v1 import event_pb2, event_service_pb2
+from vidence.event.v1 import event_service_pb2
 from vidence_cli.exit_codes import ExitCode
 from vidence_server.core.errors import DomainError, Reason
 
@@ -98,95 +98,6 @@ def test_an_unreachable_bus_ends_with_3(tmp_path: Path) -> None:
     )
     assert commands.invoke("load", gone.address, "--duration", 0.1).exit_code == ExitCode.UNREACHABLE
     assert commands.invoke("conformance", gone.address).exit_code == ExitCode.UNREACHABLE
-
-
-def accepting(request: event_service_pb2.PublishRequest) -> Any:
-    """Takes all events but a call with one of type `wrong`."""
-    if any(event.type == "wrong" for event in request.events):
-        status = extraction_servicer.status(
-            grpc.StatusCode.INVALID_ARGUMENT, "REQUEST_INVALID", "No such type."
-        )
-        return extraction_servicer.Abort(status)
-    results = [
-        event_service_pb2.PublishResult(
-            id=event.id, cursor=cursor(7), durability=request.durability, repeated=event.id == "again"
-        )
-        for event in request.events
-    ]
-    return event_service_pb2.PublishResponse(results=results)
-
-
-def test_one_event_is_published_as_its_options_say(bus: scripted_bus.ServedBus) -> None:
-    bus.bus.answers["Publish"] = accepting
-    result = run(
-        bus,
-        *("publish", "sale.completed", "--source", "vidence/till", "--subject", "tills/7", "--id", "17"),
-        *("--attribute", "colour=red", "--severity", "warning", "--durability", "synced"),
-        *("--data", '{"total": 12.5}'),
-    )
-    assert result.exit_code == ExitCode.FINE
-    assert lines_of(result.stdout) == [{"cursor": cursor(7), "id": "17", "durability": "DURABILITY_SYNCED"}]
-    (request,) = bus.bus.requests
-    assert request.events[0] == event_pb2.Event(
-        type="sale.completed",
-        source="vidence/till",
-        subject="tills/7",
-        id="17",
-        attributes={"colour": "red"},
-        severity=event_pb2.SEVERITY_WARNING,
-        opaque=event_pb2.OpaqueData(content_type="application/json", content=b'{"total": 12.5}'),
-    )
-
-
-def test_a_refused_event_of_a_file_does_not_stop_the_others(
-    bus: scripted_bus.ServedBus, tmp_path: Path
-) -> None:
-    bus.bus.answers["Publish"] = accepting
-    file = tmp_path / "events.ndjson"
-    types = ["a.b", "wrong", "c.d"]
-    file.write_text("".join(json.dumps({"type": kind, "id": kind}) + "\n" for kind in types))
-    result = run(bus, "publish", "--file", file, "--source", "vidence/till")
-    assert result.exit_code == ExitCode.FAILED
-    good, refused, last = lines_of(result.stdout)
-    assert (good["id"], last["id"]) == ("a.b", "c.d")
-    assert refused["id"] == "wrong"
-    assert refused["error"]["details"][0]["reason"] == "REQUEST_INVALID"
-    published = [[event.id for event in request.events] for request in bus.bus.requests]
-    assert published == [types, ["a.b"], ["wrong"], ["c.d"]]
-    assert all(event.source == "vidence/till" for request in bus.bus.requests for event in request.events)
-
-
-def test_events_of_standard_input_go_in_groups_and_have_ids(bus: scripted_bus.ServedBus) -> None:
-    bus.bus.answers["Publish"] = accepting
-    lines = "".join(f'{{"type": "a.b", "source": "s{number}"}}\n' for number in range(250))
-    result = run(bus, "publish", "--file", "-", stdin=lines)
-    assert result.exit_code == ExitCode.FINE
-    assert [len(request.events) for request in bus.bus.requests] == [100, 100, 50]
-    ids = [event.id for request in bus.bus.requests for event in request.events]
-    assert len({*ids} - {""}) == 250
-    assert bus.bus.requests[0].events[3].source == "s3"
-
-
-@pytest.mark.parametrize(
-    ("arguments", "code"),
-    [
-        ([], ExitCode.USAGE),
-        (["a.b", "--file", "-"], ExitCode.USAGE),
-        (["--file", "-", "--subject", "x"], ExitCode.USAGE),
-        (["a.b", "--durability", "eternal"], ExitCode.USAGE),
-        (["a.b", "--data", "{"], ExitCode.FAILED),
-        (["a.b", "--data", "@/no/such/file"], ExitCode.FAILED),
-        (["--file", "/no/such/file"], ExitCode.FAILED),
-        (["--file", "-"], ExitCode.FAILED),
-    ],
-)
-def test_what_cannot_be_published_is_told_before_any_call(
-    bus: scripted_bus.ServedBus, arguments: list[str], code: ExitCode
-) -> None:
-    result = run(bus, "publish", *arguments, stdin="no event\n")
-    assert result.exit_code == code
-    assert result.stdout == ""
-    assert bus.bus.requests == []
 
 
 def test_a_list_ends_with_its_limit(bus: scripted_bus.ServedBus) -> None:

@@ -7,107 +7,38 @@ from dataclasses import replace
 
 import pytest
 
+from fakes.watch_records import (
+    PUBLISHED,
+    Messages,
+    connected,
+    cursor,
+    disconnected,
+    event,
+    events,
+    filtered,
+    first_messages,
+    gap,
+    good_filtered,
+    heartbeat,
+    names,
+    second_messages,
+    watcher,
+)
 from vidence_client.conformance import (
     Connection,
     Gap,
     Kind,
     LoggedEvent,
-    LoggedHole,
     Message,
     PublishedLog,
     WatchedEvent,
     Watcher,
     check_watch,
-    check_watch_bookmarkable,
     check_watch_isolated,
     check_watch_ordered,
 )
 
 pytestmark = pytest.mark.requirement("R-ST1")
-
-Messages = list[Message]
-
-
-def cursor(offset: int, *, log: int = 1, epoch: int = 1) -> str:
-    return f"{log:08x}.{epoch:08x}.{offset:016x}"
-
-
-def event(offset: int) -> WatchedEvent:
-    return WatchedEvent(cursor(offset), f"event {offset}", key_of(offset))
-
-
-def key_of(offset: int) -> str:
-    return "odd" if offset % 2 else "even"
-
-
-def wants_odd(key: object) -> bool:
-    return key == "odd"
-
-
-def connected(offset: int) -> Message:
-    return Message(Kind.CONNECTED, cursor(offset), "", told_cursor=cursor(offset))
-
-
-def events(after: int, until: int, *, offsets: list[int] | None = None) -> Message:
-    inside = range(after + 1, until + 1) if offsets is None else offsets
-    return Message(Kind.EVENTS, cursor(until), cursor(after), tuple(event(offset) for offset in inside))
-
-
-def heartbeat(after: int, until: int) -> Message:
-    return Message(Kind.HEARTBEAT, cursor(until), cursor(after), told_cursor=cursor(until))
-
-
-def gap(after: int, until: int, reason: str = "UNCLEAN_STOP", missed: int | None = None) -> Message:
-    told = Gap(cursor(after), cursor(until), reason, missed)
-    return Message(Kind.GAP, cursor(until), cursor(after), gap=told)
-
-
-def disconnected(offset: int) -> Message:
-    return Message(Kind.DISCONNECTED, cursor(offset), cursor(offset), told_cursor=cursor(offset))
-
-
-# The log: events 1 to 8, of which 5 and 6 went with an unclean stop, a hole (8, 12], events 13 to 15.
-PUBLISHED = PublishedLog(
-    [
-        LoggedEvent(cursor(o), f"event {o}", key_of(o), gone=o in {5, 6})
-        for o in (*range(1, 9), *range(13, 16))
-    ],
-    [LoggedHole(cursor(8), cursor(12))],
-)
-
-
-def first_messages() -> Messages:
-    return [connected(0), events(0, 2), heartbeat(2, 2), events(2, 4), disconnected(4)]
-
-
-def second_messages() -> Messages:
-    return [connected(4), gap(4, 6, missed=2), events(6, 8), gap(8, 12), events(12, 15)]
-
-
-def watcher(first: Messages | None = None, second: Messages | None = None, **changes: object) -> Watcher:
-    """A good record of two connections; `messages` and `changes` of the second one make it worse."""
-    one = Connection(tuple(first or first_messages()), after_cursor=cursor(0), ended_by_server=True)
-    two = Connection(tuple(second or second_messages()), after_cursor=cursor(4))
-    return Watcher((one, replace(two, **changes)))  # type: ignore[arg-type]  # whatever fields a test changes
-
-
-def filtered(*messages: Message) -> Watcher:
-    """A record of one connection that asked for odd events."""
-    return Watcher((Connection(messages, after_cursor=cursor(0), wants=wants_odd, filtered=True),))
-
-
-def good_filtered() -> Messages:
-    return [
-        connected(0),
-        events(0, 4, offsets=[1, 3]),
-        gap(4, 6, missed=1),
-        heartbeat(6, 6),
-        events(6, 8, offsets=[7]),
-    ]
-
-
-def names(record: Watcher, published: PublishedLog | None = PUBLISHED) -> set[str]:
-    return {violation.validator for violation in check_watch(record, published)}
 
 
 @pytest.mark.parametrize("published", [PUBLISHED, None], ids=["with the log", "alone"])
@@ -203,50 +134,6 @@ def test_reliable_sees_a_missing_event_in_a_recording_alone() -> None:
 def test_reliable_sees_a_gap_that_tells_more_events_than_the_log_had() -> None:
     record = watcher(second=[connected(4), gap(4, 6), events(6, 8), gap(8, 12, missed=1), events(12, 15)])
     assert names(record) == {"Reliable"}
-
-
-RESUMABLE = {
-    "resumed elsewhere": watcher(after_cursor=cursor(3)),
-    "connected elsewhere": watcher(second=[connected(6), events(6, 8)]),
-    "a join with an event missing": watcher(
-        first=[connected(0), events(0, 4, offsets=[1, 2, 3]), disconnected(4)],
-    ),
-}
-
-
-@pytest.mark.parametrize("record", RESUMABLE.values(), ids=RESUMABLE.keys())
-def test_resumable_catches_joins_that_are_not_the_log(record: Watcher) -> None:
-    assert "Resumable" in names(record)
-
-
-def test_a_gap_from_the_asked_cursor_excuses_another_start() -> None:
-    late = [replace(gap(4, 6), previous_cursor=""), events(6, 8)]
-    assert "Resumable" not in names(watcher(second=late))
-
-
-BOOKMARKS = {
-    "an event after it did not come": Connection(
-        (connected(2), events(2, 4, offsets=[4])), after_cursor=cursor(2)
-    ),
-    "an event before it came again": Connection(
-        (connected(2), events(2, 4, offsets=[2, 3, 4])), after_cursor=cursor(2)
-    ),
-    "it was never seen": Connection((connected(9), events(9, 10)), after_cursor=cursor(9)),
-    "the stream starts elsewhere": Connection((connected(3), events(3, 4)), after_cursor=cursor(2)),
-}
-
-
-@pytest.mark.requirement("R-ST4")
-@pytest.mark.parametrize("probe", BOOKMARKS.values(), ids=BOOKMARKS.keys())
-def test_bookmarkable_catches_bookmarks_that_lose_or_repeat(probe: Connection) -> None:
-    found = check_watch_bookmarkable(watcher(), probe)
-    assert {violation.validator for violation in found} == {"Bookmarkable"}
-
-
-@pytest.mark.requirement("R-ST4")
-def test_a_gap_excuses_what_a_bookmark_lost() -> None:
-    probe = Connection((connected(2), gap(2, 4, "EXPIRED"), gap(4, 6)), after_cursor=cursor(2))
-    assert check_watch_bookmarkable(watcher(), probe) == []
 
 
 FILTERED = {

@@ -62,6 +62,13 @@ def test_a_call_that_a_server_let_go_was_answered_by_nobody() -> None:
     assert answered.code is grpc.StatusCode.CANCELLED
 
 
+def test_a_status_that_grpc_lost_is_no_defect_of_the_server() -> None:
+    lost = VidenceError.from_rpc_error(rpc_error(grpc.StatusCode.INTERNAL, "Internal error from Core"))
+    assert (lost.code, lost.reason) == (grpc.StatusCode.UNKNOWN, "STATUS_LOST")
+    told = VidenceError.from_rpc_error(rpc_error(grpc.StatusCode.INTERNAL, "Internal error."))
+    assert told.code is grpc.StatusCode.INTERNAL
+
+
 def test_unavailable_is_unreachable_only_where_no_server_of_ours_gave_a_reason() -> None:
     refused = VidenceError.from_rpc_error(rpc_error(grpc.StatusCode.UNAVAILABLE, "refused"))
     assert isinstance(refused, ServerUnreachable)

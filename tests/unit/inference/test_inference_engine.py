@@ -21,6 +21,7 @@ from fakes.inference import (
     started,
     x,
 )
+from never_blocking import never_blocking
 from vidence_server.core.clock import SystemClock
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.inference.engine import Engine, EngineSettings, Priority, available_cores
@@ -253,10 +254,8 @@ def test_sizes_below_one_are_refused(wrong: dict[str, Any]) -> None:
 
 
 async def test_the_loop_is_never_blocked(monkeypatch: pytest.MonkeyPatch) -> None:
-    from blockbuster import blockbuster_ctx
-
     session = FakeSession()
-    with blockbuster_ctx("vidence_server.inference"):
+    with never_blocking("vidence_server.inference"):
         async with started(session, workers=2) as engine:
             await asyncio.gather(*(engine.run(MODEL, x(value)) for value in range(32)))
             engine.statistics()

@@ -16,8 +16,8 @@ from vidence_server.core.errors import DomainError, Reason
 from vidence_server.library.domain.documents import draft
 from vidence_server.library.domain.faces import Face, FaceModel, FaceTemplate
 from vidence_server.library.keeping import KeepPolicy
-from vidence_server.library.store import erasure
 from vidence_server.library.tables import FACES
+from vidence_server.storage import erasure
 
 pytestmark = pytest.mark.requirement("R-LI6")
 MODEL = FaceModel("sface", "1")

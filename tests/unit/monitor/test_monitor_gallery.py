@@ -17,6 +17,7 @@ from vidence_server.core.clock import SystemClock
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.core.ids import IdFactory
 from vidence_server.inference.engine import Engine, EngineSettings
+from vidence_server.monitor.app import IMAGES, images_of
 from vidence_server.monitor.domain.appearances import Sight
 from vidence_server.monitor.gallery import Enroller, FolderGallery, NobodyKnown, load_gallery
 from vidence_server.monitor.matching import MatchRule
@@ -107,10 +108,11 @@ async def test_a_folder_that_names_nobody_is_refused(tmp_path: Path, engine: Eng
 async def test_a_snapshot_is_kept_under_the_uuid_of_its_reference(tmp_path: Path, engine: Engine) -> None:
     clock = TurnableClock()
     async with FolderBlobs(tmp_path, clock=clock, ids=IdFactory(clock)) as blobs:
-        store = BlobSnapshots(blobs, engine, clock=clock, keep_for=timedelta(hours=1))
+        store = BlobSnapshots(blobs, engine, clock=clock, keep_for=timedelta(hours=1), tenant="acme")
         kept = await store.keep(picture(1), Sight(Box(600, 400, 80, 100), 0.9, 640, 480))
         assert kept is not None
-        content = await blobs.get(kept.image_id.replace("img_", "blb_"))
+        name = kept.image_id.replace("img_", "blb_")
+        content = await blobs.get(name, tenant="acme")
         decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
         assert decoded is not None
         assert decoded.shape[:2] == (kept.height_px, kept.width_px)
@@ -119,10 +121,18 @@ async def test_a_snapshot_is_kept_under_the_uuid_of_its_reference(tmp_path: Path
         assert store.failures == 1
 
 
+@pytest.mark.requirement("R-CA9", "R-ST8")
+def test_snapshots_of_each_tenant_have_a_folder_that_names_nobody() -> None:
+    folders = [images_of(tenant) for tenant in ("default", "acme", "globex")]
+    assert folders[0] == IMAGES
+    assert len(set(folders)) == 3
+    assert not any(name in folder for folder in folders for name in ("acme", "globex"))
+
+
 class FullBlobs:
     """A disk without room."""
 
-    async def put(self, data: bytes, *, expire_time: datetime) -> BlobRef:
+    async def put(self, data: bytes, *, tenant: str, expire_time: datetime) -> BlobRef:
         raise DomainError(Reason.STORAGE_FULL, "full")
 
 

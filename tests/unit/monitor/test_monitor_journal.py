@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from blockbuster import blockbuster_ctx
 from protovalidate import validate
 from sqlalchemy import select
 
@@ -19,6 +18,7 @@ from eventually import PATIENCE_S, eventually
 from fakes.inference import TurnableClock
 from fakes.postgres import Home
 from fakes.storage import FakeBus
+from never_blocking import never_blocking
 from vidence.event.v1 import event_pb2
 from vidence.monitor.v1 import monitor_events_pb2
 from vidence_server.core.errors import DomainError, Reason
@@ -110,7 +110,9 @@ def test_events_are_valid_and_only_one_of_them_names_somebody(clock: TurnableClo
     changes: list[PersonChange] = [appeared(1, clock, snapshot), appeared(2, clock), identified(1, clock)]
     changes += [left(1, clock, reason) for reason in LeaveReason]
     for change in changes:
-        event = event_pb2.Event.FromString(convert.to_outbox_event(change).encoded)
+        kept = convert.to_outbox_event(change, tenant="acme")
+        assert kept.tenant == "acme"
+        event = event_pb2.Event.FromString(kept.encoded)
         validate(event)
         payload = {
             "person.appeared": monitor_events_pb2.PersonAppeared,
@@ -239,7 +241,7 @@ async def test_events_of_a_time_without_a_bus_follow_in_order_and_nothing_blocks
     tmp_path: Path, clock: TurnableClock
 ) -> None:
     bus = FakeBus(away=True)
-    with blockbuster_ctx("vidence_server"):
+    with never_blocking():
         async with (
             keeping(Home(tmp_path), clock) as (journal, _, outbox),
             Relay(outbox, bus, clock=clock, random=lambda: 0.01) as relay,

@@ -11,7 +11,8 @@ from fakes.inference import TurnableClock
 from fakes.monitor import ScriptedVideo, picture
 from vidence_server.core.clock import SystemClock
 from vidence_server.core.errors import DomainError, Reason
-from vidence_server.monitor.reader import FrameReader, Pace, ReaderCounts, SourceFailedError
+from vidence_server.monitor.domain.pace import Pace
+from vidence_server.monitor.reader import FrameReader, ReaderCounts, SourceFailedError
 from vidence_server.monitor.sources import open_source, parse_source
 
 FAST = Pace(max_fps=60, as_recorded=False)

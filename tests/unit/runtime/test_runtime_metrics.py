@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import socket
 import urllib.request
 from collections.abc import Mapping
@@ -87,6 +88,32 @@ async def test_the_exporter_frees_its_port_at_the_end() -> None:
     assert exporter.port is None
     async with MetricsServer(MetricsSettings(port=port), Metrics(version="1")) as again:
         assert again.port == port
+
+
+@pytest.mark.requirement("R-OP3", "R-OP4")
+async def test_probes_are_told_whether_it_is_ready_and_whether_its_event_loop_lives(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ready = False
+    async with MetricsServer(MetricsSettings(port=0), Metrics(version="1"), lambda: ready) as exporter:
+        assert exporter.port
+        assert await asyncio.to_thread(status_of, exporter.port, "/readyz") == 503
+        assert await asyncio.to_thread(status_of, exporter.port, "/livez") == 200
+        ready = True
+        assert await asyncio.to_thread(status_of, exporter.port, "/readyz") == 200
+        # A loop that hangs, as seen from the thread: this test does not give it back meanwhile.
+        monkeypatch.setattr("vidence_server.runtime.metrics_server._LOOP_S", 0.01)
+        assert status_of(exporter.port, "/livez") == 503
+        assert status_of(exporter.port, "/metrics") == 200
+
+
+def status_of(port: int, path: str) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    finally:
+        connection.close()
 
 
 async def test_a_port_in_use_is_a_wrong_setting() -> None:

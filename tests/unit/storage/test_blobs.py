@@ -47,11 +47,11 @@ async def blobs_in(
 async def test_bytes_come_back_whole_and_in_pieces_also_to_the_next_process(tmp_path: Path) -> None:
     data = os.urandom(600_000)
     async with blobs_in(tmp_path) as blobs:
-        ref = await blobs.put(data, expire_time=SOON)
+        ref = await blobs.put(data, tenant="acme", expire_time=SOON)
     assert (ref.sha256, ref.size) == (hashlib.sha256(data).hexdigest(), len(data))
     async with blobs_in(tmp_path) as blobs:
-        assert await blobs.get(ref.id) == data
-        pieces = [piece async for piece in blobs.chunks(ref.id)]
+        assert await blobs.get(ref.id, tenant="acme") == data
+        pieces = [piece async for piece in blobs.chunks(ref.id, tenant="acme")]
         assert b"".join(pieces) == data
         assert max(map(len, pieces)) <= 256 * 1024
 
@@ -61,7 +61,7 @@ async def test_the_files_can_be_read_by_their_owner_only_and_tell_nothing_by_the
     tmp_path: Path,
 ) -> None:
     async with blobs_in(tmp_path) as blobs:
-        ref = await blobs.put(b"secret", expire_time=SOON)
+        ref = await blobs.put(b"secret", tenant="acme", expire_time=SOON)
         [path] = (tmp_path / "blobs").iterdir()
         assert path.name == ref.id
         assert path.stat().st_mode & 0o777 == 0o600
@@ -72,22 +72,22 @@ async def test_the_files_can_be_read_by_their_owner_only_and_tell_nothing_by_the
 async def test_what_has_expired_is_not_given_out_and_then_removed(tmp_path: Path) -> None:
     clock = SetClock()
     async with blobs_in(tmp_path, clock) as blobs:
-        ref = await blobs.put(b"old", expire_time=SOON)
-        kept = await blobs.put(b"young", expire_time=SOON + timedelta(hours=1))
+        ref = await blobs.put(b"old", tenant="acme", expire_time=SOON)
+        kept = await blobs.put(b"young", tenant="acme", expire_time=SOON + timedelta(hours=1))
         clock.time = SOON
         with pytest.raises(DomainError) as caught:
-            await blobs.get(ref.id)
+            await blobs.get(ref.id, tenant="acme")
         assert caught.value.reason is Reason.BLOB_NOT_FOUND
         assert await blobs.sweep() == 1
         assert [path.name for path in (tmp_path / "blobs").iterdir()] == [kept.id]
-        assert await blobs.get(kept.id) == b"young"
+        assert await blobs.get(kept.id, tenant="acme") == b"young"
 
 
 @pytest.mark.requirement("R-EX9")
 async def test_it_sweeps_by_itself(tmp_path: Path) -> None:
     clock = SetClock()
     async with blobs_in(tmp_path, clock, sweep_period_s=0.01) as blobs:
-        await blobs.put(b"old", expire_time=SOON)
+        await blobs.put(b"old", tenant="acme", expire_time=SOON)
         clock.time = SOON
         await eventually(lambda: not list((tmp_path / "blobs").iterdir()))
 
@@ -111,7 +111,7 @@ async def test_ids_that_name_nothing_are_not_found(tmp_path: Path, blob_id: str)
     (tmp_path / "secret").write_bytes(b"other")
     async with blobs_in(tmp_path) as blobs:
         with pytest.raises(DomainError) as caught:
-            await blobs.get(blob_id)
+            await blobs.get(blob_id, tenant="acme")
         assert caught.value.reason is Reason.BLOB_NOT_FOUND
         await blobs.delete(blob_id)
     assert (tmp_path / "secret").exists()
@@ -120,7 +120,7 @@ async def test_ids_that_name_nothing_are_not_found(tmp_path: Path, blob_id: str)
 @pytest.mark.requirement("R-EX9")
 async def test_what_is_deleted_is_gone(tmp_path: Path) -> None:
     async with blobs_in(tmp_path) as blobs:
-        ref = await blobs.put(b"x", expire_time=SOON)
+        ref = await blobs.put(b"x", tenant="acme", expire_time=SOON)
         await blobs.delete(ref.id)
         await blobs.delete(ref.id)
         assert not list((tmp_path / "blobs").iterdir())
@@ -132,6 +132,6 @@ async def test_a_folder_that_cannot_be_written_is_said_without_its_contents(tmp_
         folder.rmdir()
         folder.write_bytes(b"")
         with pytest.raises(DomainError) as caught:
-            await blobs.put(b"secret", expire_time=SOON)
+            await blobs.put(b"secret", tenant="acme", expire_time=SOON)
         assert caught.value.reason is Reason.STORAGE_FAILED
         folder.unlink()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -50,3 +51,20 @@ async def test_what_was_read_stands_when_the_connection_breaks_afterwards(
             found = (await reading.execute(text("SELECT 7"))).scalar_one()
         assert found == 7
         assert database.statistics().in_use == 0
+
+
+async def test_what_is_lent_comes_back_before_the_pool_is_closed(home: Home) -> None:
+    lent, enough = asyncio.Event(), asyncio.Event()
+
+    async def read(database: Database) -> Any:
+        async with database.snapshot() as reading:
+            lent.set()
+            await enough.wait()
+            return (await reading.execute(text("SELECT 7"))).scalar_one()
+
+    async with home.database(EXTRACTION_MIGRATIONS) as database:
+        reading = asyncio.create_task(read(database))
+        await lent.wait()
+        asyncio.get_running_loop().call_later(0.05, enough.set)
+    assert reading.done()
+    assert await reading == 7

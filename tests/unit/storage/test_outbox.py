@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
 import pytest
 
 from fakes.postgres import Home
@@ -79,3 +83,30 @@ async def test_a_refused_event_is_kept_apart_with_its_reason(home: Home) -> None
         async with database.transaction() as transaction:
             await outbox.forget_refused(transaction, NOW.replace(year=2027))
         assert await outbox.refused() == []
+
+
+async def test_an_event_added_while_the_outbox_is_counted_waits(
+    shared_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with outbox_in(shared_home) as (database, outbox):
+        snapshot = database.snapshot
+
+        class Crossing:
+            """Is slow to tell what it has counted."""
+
+            def __init__(self, reading: Any) -> None:
+                self._reading = reading
+
+            async def execute(self, statement: Any) -> Any:
+                found = await self._reading.execute(statement)
+                await add(database, outbox, event(1))
+                return found
+
+        @asynccontextmanager
+        async def crossed() -> AsyncIterator[Crossing]:
+            async with snapshot() as reading:
+                yield Crossing(reading)
+
+        monkeypatch.setattr(database, "snapshot", crossed)
+        async with outbox.leading():
+            assert outbox.waiting == 1

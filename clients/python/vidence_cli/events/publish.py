@@ -6,6 +6,8 @@ import asyncio
 import sys
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import aclosing
+from functools import partial
 from typing import Any
 
 import click
@@ -13,6 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from vidence.event.v1 import event_pb2, event_service_pb2
+from vidence_cli import progress
 from vidence_cli.events.draft import DraftError, put_payload, read_content, read_events
 from vidence_cli.events.publishing import DEFAULT_SOURCE, Outcome, publish_each
 from vidence_cli.events.selection import SEVERITIES, Attribute, chosen_severity
@@ -64,8 +67,10 @@ def publish(
         events = [_event(given)] if file_name is None else _events_of(file_name, str(given["source"]))
     except DraftError as error:
         raise click.ClickException(str(error)) from None
-    outcome = Outcome(result_teller(as_json=as_json or not sys.stdout.isatty()))
-    asyncio.run(_publish(chosen_server(context), events, DURABILITIES[durability], outcome))
+    console = None if as_json or not sys.stdout.isatty() else Console()
+    outcome = Outcome(result_teller(console))
+    publishing = _publish if file_name is None else partial(_publish_many, console=console)
+    asyncio.run(publishing(chosen_server(context), events, DURABILITIES[durability], outcome))
     context.exit(ExitCode.FAILED if outcome.refused else ExitCode.FINE)
 
 
@@ -114,11 +119,10 @@ def _named(event: event_pb2.Event) -> event_pb2.Event:
     return event
 
 
-def result_teller(*, as_json: bool) -> Callable[[event_service_pb2.PublishResult], None]:
-    """What tells one result, to a program or to a person."""
-    if as_json:
+def result_teller(console: Console | None) -> Callable[[event_service_pb2.PublishResult], None]:
+    """What tells one result: to a person there, or to a program where there is none."""
+    if console is None:
         return write_line
-    console = Console()
     return lambda result: console.print(result_line(result))
 
 
@@ -140,3 +144,22 @@ async def _publish(
 ) -> None:
     async with connect(choice) as client:
         await publish_each(client, events, durability, outcome)
+
+
+async def _publish_many(
+    choice: ServerChoice,
+    events: Sequence[event_pb2.Event],
+    durability: event_pb2.Durability.ValueType,
+    outcome: Outcome,
+    *,
+    console: Console | None,
+) -> None:
+    """Over one stream, which is replaced where it breaks; see `EventPublishing.publish_in_order`."""
+    with progress.counted("publishing", "events", len(events), console=console) as shown:
+        async with (
+            connect(choice) as client,
+            aclosing(client.events.publish_in_order(events, durability=durability)) as results,
+        ):
+            async for result in results:
+                outcome.take(result)
+                shown.at(outcome.told)

@@ -25,6 +25,11 @@ class Outcome:
     repeated: int = 0
     refused: int = 0
 
+    @property
+    def told(self) -> int:
+        """Results so far."""
+        return self.published + self.repeated + self.refused
+
     def take(self, result: event_service_pb2.PublishResult) -> None:
         """Counts and tells one result."""
         if result.HasField("error"):

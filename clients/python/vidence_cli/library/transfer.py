@@ -14,8 +14,8 @@ from typing import IO, Any
 import click
 
 from vidence.library.v1 import library_service_pb2
+from vidence_cli import progress
 from vidence_cli.exit_codes import ExitCode
-from vidence_cli.library import progress
 from vidence_cli.output import write_line, write_members
 from vidence_cli.server import ServerChoice, chosen_server, connect, server_options
 
@@ -116,7 +116,7 @@ async def _export(choice: ServerChoice, library_id: str, output: Path | None, *,
         file: IO[bytes] = sys.stdout.buffer
         if part is not None:
             file = stack.enter_context(part.open("wb"))
-        shown = stack.enter_context(progress.documents("export"))
+        shown = stack.enter_context(progress.counted("export", "documents"))
         count = 0
         async with connect(choice) as client:
             async for line in client.libraries.transfer.export(library_id, omit_vectors=omit_vectors):
@@ -133,7 +133,7 @@ async def _export(choice: ServerChoice, library_id: str, output: Path | None, *,
 
 
 async def _import(choice: ServerChoice, library_id: str, file: IO[bytes]) -> None:
-    with progress.documents("import") as shown:
+    with progress.counted("import", "documents") as shown:
         async with (
             connect(choice) as client,
             client.libraries.transfer.import_(library_id, _pieces(file, None)) as stream,

@@ -81,7 +81,7 @@ def replay(
         raise click.UsageError("--publish takes a recording of events", context)
     messages = paced(recording, speed=speed, sleep=asyncio.sleep)
     if publish:
-        outcome = Outcome(result_teller(as_json=as_json))
+        outcome = Outcome(result_teller(None if as_json else Console()))
         asyncio.run(_publish(messages, server, outcome))
         context.exit(ExitCode.FAILED if outcome.refused else ExitCode.FINE)
     with _telling(recording, file.name, as_json=as_json, verbose=verbose) as tell:

@@ -97,7 +97,10 @@ def check_watch_bookmarkable(watcher: Watcher, probe: Connection) -> list[Violat
 
 
 def _within(cursor: str, after: str, until: str) -> bool:
+    """Whether a place is in (after, until]; that may lead from the rest of one epoch into another."""
     place, start, end = place_of(cursor), place_of(after), place_of(until)
-    if place is None or start is None or end is None or not start.life == end.life == place.life:
+    if place is None or start is None or end is None or place.life not in {start.life, end.life}:
         return False
-    return start.offset < place.offset <= end.offset
+    return (place.life != start.life or start.offset < place.offset) and (
+        place.life != end.life or place.offset <= end.offset
+    )

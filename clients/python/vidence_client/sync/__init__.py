@@ -21,6 +21,7 @@ from vidence_client.publishing import Publisher
 from vidence_client.sync.batch import BatchClient
 from vidence_client.sync.batch_jobs import JobClient
 from vidence_client.sync.capture import CaptureClient
+from vidence_client.sync.erasure import ErasureClient
 from vidence_client.sync.events import EventsClient
 from vidence_client.sync.extraction import ExtractionClient
 from vidence_client.sync.face import FaceClient
@@ -33,6 +34,7 @@ __all__ = [
     "BatchClient",
     "CaptureClient",
     "Client",
+    "ErasureClient",
     "EventsClient",
     "ExtractionClient",
     "FaceClient",
@@ -72,6 +74,7 @@ class Client:
         self.capture = CaptureClient(client.capture, self._thread)
         self.libraries = LibraryClient(client.libraries, self._thread)
         self.reviews = ReviewClient(client.reviews, self._thread)
+        self.erasure = ErasureClient(client.erasure, self._thread)
 
     def close(self) -> None:
         """Closes the connection; calls that still run are cancelled. May be called again."""

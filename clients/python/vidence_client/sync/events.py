@@ -63,6 +63,20 @@ class EventsClient:
         publishing = self._client.publish(*events, durability=durability, timeout=timeout)
         return self._thread.run(publishing)
 
+    def publish_in_order(
+        self,
+        events: Sequence[event_pb2.Event],
+        *,
+        durability: event_pb2.Durability.ValueType = event_pb2.DURABILITY_UNSPECIFIED,
+    ) -> Iterator[event_service_pb2.PublishResult]:
+        """Publishes any number of events and gives the result of each, in their order, as they come."""
+        results = self._client.publish_in_order(events, durability=durability)
+        try:
+            while (result := self._thread.run(next_of(results))) is not None:
+                yield result
+        finally:
+            self._thread.run(results.aclose())
+
     def publisher(self, source: str, **options: Any) -> Publisher:
         """Makes a publisher to the same server, with a connection of its own."""
         return self._client.publisher(source, **options)

@@ -30,6 +30,7 @@ class ExtractionClient:
         profile: str = "",
         record: bool = False,
         library_id: str = "",
+        subject_id: str = "",
         heartbeat_period_s: float | None = None,
         timeout: float | None = None,
     ) -> Stream[Response]:
@@ -42,6 +43,7 @@ class ExtractionClient:
             profile=profile,
             record=record,
             library_id=library_id,
+            subject_id=subject_id,
             heartbeat_period_s=heartbeat_period_s,
             timeout=timeout,
         )
@@ -57,6 +59,7 @@ class ExtractionClient:
         profile: str = "",
         record: bool = False,
         library_id: str = "",
+        subject_id: str = "",
         timeout: float = DEFAULT_TIMEOUT_S,
     ) -> extraction_service_pb2.ReadDocumentResponse:
         """Reads one document and answers once; arguments and errors as in the asynchronous client."""
@@ -68,6 +71,7 @@ class ExtractionClient:
             profile=profile,
             record=record,
             library_id=library_id,
+            subject_id=subject_id,
             timeout=timeout,
         )
         return self._thread.run(reading)

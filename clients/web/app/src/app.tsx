@@ -1,6 +1,6 @@
 import type { JSX } from "preact";
 import { LocationProvider, Route, Router, useLocation } from "preact-iso";
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 
 import { LANGUAGES, type Language, language } from "./language";
 import { PAGES } from "./pages";
@@ -33,8 +33,13 @@ function Navigation(): JSX.Element {
   const { path } = useLocation();
   const current = PAGES.find((page) => page.path === path);
   const title = current ? `${current.title()} · Vidence` : "Vidence";
+  const places = useRef<HTMLDivElement>(null);
   useEffect(() => {
     document.title = title;
+    // Where the places stand in one line that scrolls, the one that is shown is in view.
+    const row = places.current;
+    const place = row?.querySelector<HTMLElement>("[aria-current]");
+    if (row && place) row.scrollLeft = place.offsetLeft - (row.clientWidth - place.clientWidth) / 2;
   }, [title]);
   return (
     <nav aria-label="Vidence">
@@ -42,11 +47,13 @@ function Navigation(): JSX.Element {
         <img src="/icon.svg" alt="" width="24" height="24" />
         Vidence
       </span>
-      {PAGES.map((page) => (
-        <a key={page.path} href={page.path} aria-current={page === current ? "page" : undefined}>
-          {page.title()}
-        </a>
-      ))}
+      <div class="places" ref={places}>
+        {PAGES.map((page) => (
+          <a key={page.path} href={page.path} aria-current={page === current ? "page" : undefined}>
+            {page.title()}
+          </a>
+        ))}
+      </div>
       <footer>
         <LanguageChoice />
         <SchemeChoice />

@@ -36,17 +36,38 @@ export function words<W extends Words>(
     all[language.value][key].replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
 }
 
+/**
+ * Gives the formatter of the language in use, made once for each.
+ *
+ * Making one costs more than drawing a row of a list, using one next to nothing.
+ */
+export function inEachLanguage<F>(make: (tag: Language) => F): () => F {
+  const made = new Map<Language, F>();
+  return () => {
+    const tag = language.value;
+    const formatter = made.get(tag) ?? make(tag);
+    made.set(tag, formatter);
+    return formatter;
+  };
+}
+
+const clockTimes = inEachLanguage((tag) => new Intl.DateTimeFormat(tag, { timeStyle: "medium" }));
+const fullTimes = inEachLanguage(
+  (tag) => new Intl.DateTimeFormat(tag, { dateStyle: "medium", timeStyle: "medium" }),
+);
+const numbers = inEachLanguage((tag) => new Intl.NumberFormat(tag));
+
 /** A point in time as people of the language write it. */
 export function clockTime(date: Date): string {
-  return new Intl.DateTimeFormat(language.value, { timeStyle: "medium" }).format(date);
+  return clockTimes().format(date);
 }
 
 /** A date with its time. */
 export function fullTime(date: Date): string {
-  return new Intl.DateTimeFormat(language.value, { dateStyle: "medium", timeStyle: "medium" }).format(date);
+  return fullTimes().format(date);
 }
 
 /** A number. */
 export function count(value: number | bigint): string {
-  return new Intl.NumberFormat(language.value).format(value);
+  return numbers().format(value);
 }

@@ -137,6 +137,91 @@ describe("a watch", () => {
     expect(scene.states).toEqual(["live", "stale", "lost", "connecting", "live", "ended"]);
   });
 
+  it("is not silent while messages come, and keeps one timer for all of them", async () => {
+    let arrived = (): void => undefined;
+    const watch = new Watch<Told>({
+      open: async function* () {
+        yield connected("0");
+        for (;;) {
+          await new Promise<void>((resolve) => (arrived = resolve));
+          yield events("0");
+        }
+      },
+      onEvents: () => undefined,
+    });
+    void watch.start();
+    for (let message = 0; message < 20; message += 1) {
+      await vi.advanceTimersByTimeAsync(9_000);
+      arrived();
+      await vi.advanceTimersByTimeAsync(0);
+      expect(watch.state).toBe("live");
+      expect(vi.getTimerCount()).toBe(1);
+    }
+    await vi.advanceTimersByTimeAsync(16_000);
+    expect(watch.state).toBe("stale");
+    arrived();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(watch.state).toBe("live");
+    watch.close();
+  });
+
+  it("asks by single calls while no stream comes through, and stops when one does", async () => {
+    const cut = new ConnectError("cut", Code.Unavailable);
+    const scripts: Step[][] = [[cut], [cut], [cut], [cut]];
+    const states: WatchState[] = [];
+    let asked = 0;
+    let away = false;
+    const watch = new Watch<Told>({
+      open: (_, signal) => play(scripts.shift() ?? [connected("0"), "silence"], signal),
+      onEvents: () => undefined,
+      onState: (state) => states.push(state),
+      ask: async () => {
+        asked += 1;
+        await Promise.resolve();
+        if (away) throw cut;
+      },
+      random: () => 1,
+    });
+    void watch.start();
+    await vi.advanceTimersByTimeAsync(7_000);
+    expect([watch.state, asked]).toEqual(["lost", 0]);
+    await vi.advanceTimersByTimeAsync(1_500);
+    // Attempts that fail meanwhile are not told: there are answers.
+    expect([watch.state, asked]).toEqual(["asking", 1]);
+    away = true;
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect([watch.state, asked]).toEqual(["lost", 2]);
+    away = false;
+    await vi.advanceTimersByTimeAsync(12_000);
+    expect(watch.state).toBe("live");
+    const whenLive = asked;
+    await vi.advanceTimersByTimeAsync(9_000);
+    expect(asked).toBe(whenLive);
+    watch.close();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(vi.getTimerCount()).toBe(0);
+    expect(states.filter((state) => state === "asking").length).toBeGreaterThan(0);
+  });
+
+  it("gives the page its turn among messages that have piled up", async () => {
+    vi.useRealTimers();
+    const piled = Array.from({ length: 20 }, (_, index) => events(String(index), String(index + 1)));
+    const script = [connected("0"), ...piled, disconnected("20", false)];
+    let told = 0;
+    let toldBefore = Infinity;
+    const watch = new Watch<Told>({
+      open: (_, signal) => play(script, signal),
+      onEvents: () => {
+        told += 1;
+        for (const begin = performance.now(); performance.now() - begin < 5;);
+      },
+    });
+    setTimeout(() => (toldBefore = told), 0);
+    await watch.start();
+    expect(told).toBe(20);
+    expect(toldBefore).toBeLessThan(20);
+  });
+
   it("tells what the server cannot deliver any more", async () => {
     const lost = control({ case: "gap", value: { fromCursor: "0", toCursor: "7", reason: 1 } } as never);
     const gap: WatchResponse<Told> = { events: [], control: lost, cursor: "7", previousCursor: "0" };

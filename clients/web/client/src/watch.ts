@@ -2,6 +2,8 @@ import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { Gap, StreamControl } from "@protos/vidence/stream/v1/stream_control_pb";
 
 import { type Failure, failureOf, isPassing } from "./errors";
+import { Instead } from "./instead";
+import { Silence } from "./silence";
 
 /** The four fields of every watch response of the suite. */
 export interface WatchResponse<E> {
@@ -17,10 +19,11 @@ export interface WatchResponse<E> {
  * - `connecting`: a call is being opened; `live`: everything that happens arrives.
  * - `stale`: nothing came for one and a half heartbeat periods.
  * - `lost`: the connection broke; the next one is tried after a pause and goes on where this one stood.
+ * - `asking`: the stream does not come through, and single calls tell instead, every few seconds; it is tried again.
  * - `ended`: the server says that what was watched is over; `failed`: connecting again cannot help.
  * - `closed`: closed here.
  */
-export type WatchState = "connecting" | "live" | "stale" | "lost" | "ended" | "failed" | "closed";
+export type WatchState = "connecting" | "live" | "stale" | "lost" | "asking" | "ended" | "failed" | "closed";
 
 export interface WatchOptions<E> {
   /** Opens the call; an empty cursor stands for the start that is wanted first. */
@@ -30,6 +33,11 @@ export interface WatchOptions<E> {
   /** Hears what the server cannot deliver any more. */
   readonly onGap?: (gap: Gap) => void;
   readonly onState?: (state: WatchState, failure: Failure | undefined) => void;
+  /**
+   * Takes the present state by single calls. It is called again and again while the stream does not come through, as
+   * behind a proxy that cuts streams or holds them back; what it takes may be told once more when the stream is back.
+   */
+  readonly ask?: (signal: AbortSignal) => Promise<void>;
   /** Go on after this cursor. */
   readonly afterCursor?: string;
   /** Longest pause between two attempts, ms. */
@@ -43,6 +51,8 @@ const STALE_PERIODS = 1.5;
 const SILENT_PERIODS = 2.5;
 const DEFAULT_RETRY_MS = 1000;
 const MAX_PAUSE_MS = 30_000;
+/** How long messages are handed on without a break for the page, ms: well under a frame. */
+const STRETCH_MS = 8;
 
 /**
  * Watches a log of the suite over as many connections as it takes: nothing is lost or told twice in between.
@@ -55,9 +65,20 @@ export class Watch<E> {
   readonly #options: WatchOptions<E>;
   readonly #random: () => number;
   #state: WatchState = "connecting";
+  #told: WatchState = "connecting";
   #cursor: string;
   #call: AbortController | undefined;
-  #silence: { stale?: Timer; dead?: Timer } = {};
+  readonly #silence = new Silence(
+    () => {
+      this.#enter("stale");
+    },
+    () => this.#call?.abort(new Error("the connection is silent")),
+  );
+  readonly #instead: Instead | undefined;
+  /** Whether single calls tell what the stream should. */
+  #answered = false;
+  /** When the page had its turn last. */
+  #turnMs = 0;
   #wake: (() => void) | undefined;
   #failures = 0;
   #retryMs = DEFAULT_RETRY_MS;
@@ -67,6 +88,12 @@ export class Watch<E> {
     this.#options = options;
     this.#random = options.random ?? Math.random;
     this.#cursor = options.afterCursor ?? "";
+    if (options.ask) {
+      this.#instead = new Instead(options.ask, (answered) => {
+        this.#answered = answered;
+        this.#tell();
+      });
+    }
   }
 
   /** Behind everything that was told: keep it, and pass it as `afterCursor` to go on there. */
@@ -75,7 +102,7 @@ export class Watch<E> {
   }
 
   get state(): WatchState {
-    return this.#state;
+    return this.#told;
   }
 
   /** Begins; the promise resolves when the watch has ended, failed or was closed. */
@@ -93,6 +120,7 @@ export class Watch<E> {
 
   async #run(): Promise<void> {
     const online = (): void => this.#wake?.();
+    this.#instead?.begin();
     globalThis.addEventListener("online", online);
     try {
       while (!this.#over()) {
@@ -100,6 +128,7 @@ export class Watch<E> {
       }
     } finally {
       globalThis.removeEventListener("online", online);
+      this.#instead?.end();
     }
   }
 
@@ -119,18 +148,20 @@ export class Watch<E> {
   async #connection(): Promise<void> {
     const call = new AbortController();
     this.#call = call;
-    this.#expectSign(FIRST_SILENCE_MS, undefined);
+    this.#silence.sign(FIRST_SILENCE_MS);
+    this.#turnMs = performance.now();
     let heartbeat: Duration | undefined;
     try {
       for await (const response of this.#options.open(this.#cursor, call.signal)) {
         if (this.#over()) return;
         heartbeat = this.#opened(response, heartbeat);
         const periodMs = inMs(heartbeat);
-        this.#expectSign(SILENT_PERIODS * periodMs, STALE_PERIODS * periodMs);
+        this.#silence.sign(SILENT_PERIODS * periodMs, STALE_PERIODS * periodMs);
         this.#take(response);
+        await this.#breathe();
       }
     } finally {
-      this.#expectNothing();
+      this.#silence.stop();
       call.abort();
     }
     if (!this.#over()) throw new Error("the server ended the stream without a word");
@@ -167,20 +198,11 @@ export class Watch<E> {
     if (this.#state !== "live" && !this.#over()) this.#enter("live");
   }
 
-  #expectSign(deadMs: number, staleMs: number | undefined): void {
-    this.#expectNothing();
-    this.#silence.dead = setTimeout(() => this.#call?.abort(new Error("the connection is silent")), deadMs);
-    if (staleMs !== undefined) {
-      this.#silence.stale = setTimeout(() => {
-        this.#enter("stale");
-      }, staleMs);
-    }
-  }
-
-  #expectNothing(): void {
-    clearTimeout(this.#silence.dead);
-    clearTimeout(this.#silence.stale);
-    this.#silence = {};
+  /** Lets the page draw and hear its user between messages that have piled up. */
+  async #breathe(): Promise<void> {
+    if (performance.now() - this.#turnMs < STRETCH_MS) return;
+    await nextTurn();
+    this.#turnMs = performance.now();
   }
 
   /** Full jitter: a thousand pages that lost the same server must not come back at the same moment. */
@@ -202,11 +224,36 @@ export class Watch<E> {
   #enter(state: WatchState, failure?: Failure): void {
     if (this.#over() || state === this.#state) return;
     this.#state = state;
-    this.#options.onState?.(state, failure);
+    if (state === "lost") this.#instead?.begin();
+    else if (state !== "connecting") {
+      this.#instead?.end();
+      this.#answered = false;
+    }
+    this.#tell(failure);
+  }
+
+  #tell(failure?: Failure): void {
+    // How the next attempt stands matters to nobody who gets answers.
+    const told = this.#answered ? "asking" : this.#state;
+    if (told === this.#told) return;
+    this.#told = told;
+    this.#options.onState?.(told, failure);
   }
 }
 
 type Timer = ReturnType<typeof setTimeout>;
+
+/** The next task of the page. A timer would be held back where nobody looks at the page. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(undefined);
+  });
+}
 
 function inMs(duration: Duration): number {
   return Number(duration.seconds) * 1000 + duration.nanos / 1e6;

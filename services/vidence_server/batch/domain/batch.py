@@ -22,6 +22,8 @@ class Image:
     document_type: str = ""
     """Key of the type; empty: the batch's."""
     pdf_page: int = 1
+    subject_id: str = ""
+    """Whose it is; empty: nobody said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,8 @@ class Item:
     """What became of the result there; None before there is one."""
     image_expire_time: datetime | None = None
     """When the image of an item that was read is deleted; None: with its batch, or it is gone."""
+    subject_id: str = ""
+    """Whose image it is; empty: nobody said."""
 
     @property
     def owner(self) -> str:

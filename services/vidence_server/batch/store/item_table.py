@@ -66,6 +66,7 @@ ITEMS = Table(
     Column("filing_state", String(16), nullable=False),
     Column("filing_failure", Text),
     Column("image_expire_time", UtcDateTime),
+    Column("subject_id", String(128), nullable=False),
 )
 _PLAIN = (
     "id",
@@ -90,6 +91,7 @@ _PLAIN = (
     "expire_time",
     "library_id",
     "image_expire_time",
+    "subject_id",
 )
 _WITHOUT_RESULT = [column for column in ITEMS.c if column.name != "result"]
 

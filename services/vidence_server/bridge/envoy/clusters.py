@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Any
 
 from vidence_server.bridge.contract import Contract
 from vidence_server.bridge.envoy.routes import BRIDGE_CLUSTER, cluster_name
+from vidence_server.bridge.envoy.transport import UpstreamTls, is_ip_address, upstream_socket
 from vidence_server.bridge.services import ServiceLine
 from vidence_server.bridge.settings import BridgeSettings
 from vidence_server.core.errors import DomainError, Reason
@@ -16,8 +16,13 @@ Json = dict[str, Any]
 _OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 
-def clusters(contract: Contract, settings: BridgeSettings) -> list[Json]:
+def clusters(contract: Contract, settings: BridgeSettings, tls: UpstreamTls | None) -> list[Json]:
     """All upstreams.
+
+    Args:
+        contract: What is offered.
+        settings: Where it is.
+        tls: How services are dialled, their health checks too; None: in plaintext.
 
     Raises:
         DomainError: CONFIGURATION_INVALID where an address is none.
@@ -29,11 +34,13 @@ def clusters(contract: Contract, settings: BridgeSettings) -> list[Json]:
             contract.services_of(line)[0],
             settings.upstreams.get(line.name, settings.upstream),
             settings,
+            tls,
         )
         for line in contract.lines
     ]
     bridge = {
         **_cluster(BRIDGE_CLUSTER, settings.envoy.bridge, settings),
+        **_secured(settings.envoy.bridge, tls if settings.tls else None, "http/1.1"),
         "per_connection_buffer_limit_bytes": buffer_bytes,
         # The bridge keeps idle connections for less time than this; never send on one that it just closed.
         "typed_extension_protocol_options": {
@@ -62,7 +69,9 @@ def split_address(address: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def _service(line: ServiceLine, service: str, address: str, settings: BridgeSettings) -> Json:
+def _service(
+    line: ServiceLine, service: str, address: str, settings: BridgeSettings, tls: UpstreamTls | None
+) -> Json:
     check = {
         "timeout": "1s",
         "interval": "2s",
@@ -80,6 +89,7 @@ def _service(line: ServiceLine, service: str, address: str, settings: BridgeSett
     }
     return {
         **_cluster(cluster_name(line), address, settings),
+        **_secured(address, tls, "h2"),
         "per_connection_buffer_limit_bytes": settings.envoy.buffer_bytes,
         "lb_policy": "MAGLEV" if line.sticky else "LEAST_REQUEST",
         "health_checks": [check],
@@ -99,7 +109,7 @@ def _cluster(name: str, address: str, settings: BridgeSettings) -> Json:
     endpoint = {"endpoint": {"address": {"socket_address": {"address": host, "port_value": port}}}}
     return {
         "name": name,
-        "type": "STATIC" if _is_number(host) else "STRICT_DNS",
+        "type": "STATIC" if is_ip_address(host) else "STRICT_DNS",
         "connect_timeout": "2s",
         # Where no replica is healthy the answer is `no healthy upstream`, at once.
         "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
@@ -111,9 +121,7 @@ def _cluster(name: str, address: str, settings: BridgeSettings) -> Json:
     }
 
 
-def _is_number(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
+def _secured(address: str, tls: UpstreamTls | None, protocol: str) -> Json:
+    return (
+        {} if tls is None else {"transport_socket": upstream_socket(split_address(address)[0], tls, protocol)}
+    )

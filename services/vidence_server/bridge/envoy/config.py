@@ -11,12 +11,12 @@ from vidence_server.bridge.envoy.clusters import clusters
 from vidence_server.bridge.envoy.filters import http_filters
 from vidence_server.bridge.envoy.replies import local_replies
 from vidence_server.bridge.envoy.routes import virtual_host
+from vidence_server.bridge.envoy.transport import Secret, UpstreamTls, door_socket
 from vidence_server.bridge.settings import BridgeSettings
 
 Json = dict[str, Any]
 
 _MANAGER = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
-_TLS = "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext"
 _LIMIT = "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig"
 
 
@@ -26,9 +26,10 @@ class Files:
 
     descriptors: Path
     admin_socket: Path
-    certificate: Path | None
-    """None: no door for TLS."""
-    key: Path | None
+    door: Secret | None = None
+    """What the door for TLS shows; None: there is none."""
+    upstream: UpstreamTls | None = None
+    """How services are dialled; None: in plaintext."""
 
 
 def envoy_config(contract: Contract, settings: BridgeSettings, files: Files) -> Json:
@@ -38,7 +39,7 @@ def envoy_config(contract: Contract, settings: BridgeSettings, files: Files) -> 
         DomainError: CONFIGURATION_INVALID where an address is none.
     """
     doors = [_listener("plain", settings.envoy.port, contract, settings, files)]
-    if settings.envoy.tls_port is not None and files.certificate is not None:
+    if settings.envoy.tls_port is not None and files.door is not None:
         doors.append(_listener("tls", settings.envoy.tls_port, contract, settings, files))
     limit = {"@type": f"type.googleapis.com/{_LIMIT}"}
     limit["max_active_downstream_connections"] = str(settings.envoy.max_connections)
@@ -51,7 +52,7 @@ def envoy_config(contract: Contract, settings: BridgeSettings, files: Files) -> 
                 {"name": "envoy.resource_monitors.global_downstream_max_connections", "typed_config": limit}
             ]
         },
-        "static_resources": {"listeners": doors, "clusters": clusters(contract, settings)},
+        "static_resources": {"listeners": doors, "clusters": clusters(contract, settings, files.upstream)},
     }
 
 
@@ -64,8 +65,8 @@ def _listener(name: str, port: int, contract: Contract, settings: BridgeSettings
             }
         ]
     }
-    if name == "tls":
-        chain["transport_socket"] = _tls(files)
+    if name == "tls" and files.door is not None:
+        chain["transport_socket"] = door_socket(files.door)
     return {
         "name": name,
         "address": {"socket_address": {"address": settings.envoy.host, "port_value": port}},
@@ -99,22 +100,4 @@ def _manager(name: str, contract: Contract, settings: BridgeSettings, files: Fil
         "local_reply_config": local_replies(),
         "route_config": {"name": "vidence", "virtual_hosts": [virtual_host(contract, settings)]},
         "http_filters": http_filters(settings, descriptors=str(files.descriptors), services=services),
-    }
-
-
-def _tls(files: Files) -> Json:
-    certificate = {
-        "certificate_chain": {"filename": str(files.certificate)},
-        "private_key": {"filename": str(files.key)},
-    }
-    return {
-        "name": "envoy.transport_sockets.tls",
-        "typed_config": {
-            "@type": f"type.googleapis.com/{_TLS}",
-            "common_tls_context": {
-                "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
-                "alpn_protocols": ["h2", "http/1.1"],
-                "tls_certificates": [certificate],
-            },
-        },
     }

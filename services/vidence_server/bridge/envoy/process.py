@@ -12,24 +12,34 @@ from pathlib import Path
 from vidence_server.bridge.contract import Contract, descriptor_bytes
 from vidence_server.bridge.envoy.certificate import development_certificate
 from vidence_server.bridge.envoy.config import Files, envoy_config
+from vidence_server.bridge.envoy.transport import Secret, UpstreamTls, write_authorities, write_pair
 from vidence_server.bridge.settings import BridgeSettings, EnvoySettings
 from vidence_server.core.errors import DomainError, Reason
+from vidence_server.runtime.access_settings import TlsSettings
+from vidence_server.runtime.tls import check_peers
 
 
-def write_files(contract: Contract, settings: BridgeSettings, folder: Path) -> Path:
+def write_files(
+    contract: Contract, settings: BridgeSettings, folder: Path, tls: TlsSettings | None = None
+) -> Path:
     """Writes everything that Envoy reads into a folder; gives the path of the configuration.
+
+    Args:
+        contract: What is offered.
+        settings: Of the bridge.
+        folder: Made where it is not there.
+        tls: How services are dialled; None: in plaintext.
 
     Raises:
         DomainError: CONFIGURATION_INVALID where the folder cannot be written or a setting is wrong.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        certificate, key = _certificate(settings.envoy, folder)
         files = Files(
             descriptors=(folder / "descriptors.binpb").absolute(),
             admin_socket=(folder / "admin.sock").absolute(),
-            certificate=certificate,
-            key=key,
+            door=_door(settings.envoy, folder),
+            upstream=None if tls is None else _upstream(settings, folder, tls),
         )
         files.descriptors.write_bytes(descriptor_bytes())
         path = folder / "envoy.json"
@@ -96,14 +106,29 @@ def check_ports(settings: EnvoySettings) -> None:
                 ) from error
 
 
-def _certificate(settings: EnvoySettings, folder: Path) -> tuple[Path | None, Path | None]:
+def _door(settings: EnvoySettings, folder: Path) -> Secret | None:
     if settings.tls_port is None:
-        return None, None
+        return None
     if (settings.certificate is None) != (settings.key is None):
         raise DomainError(
             Reason.CONFIGURATION_INVALID,
             "Of bridge.envoy.certificate and bridge.envoy.key only one is set.",
         )
-    if settings.certificate is not None:
-        return settings.certificate, settings.key
-    return development_certificate(folder.absolute()) or (None, None)
+    if settings.certificate is not None and settings.key is not None:
+        return write_pair(folder, "door", settings.certificate, settings.key)
+    made = development_certificate(folder.absolute())
+    return None if made is None else write_pair(folder, "door", *made)
+
+
+def _upstream(settings: BridgeSettings, folder: Path, tls: TlsSettings) -> UpstreamTls | None:
+    check_peers(tls)
+    if tls.peer_ca is None:
+        if settings.tls:
+            raise DomainError(
+                Reason.CONFIGURATION_INVALID, "bridge.tls needs tls.peer_ca: whom Envoy believes."
+            )
+        return None
+    own = None
+    if tls.certificate is not None and tls.key is not None:
+        own = write_pair(folder, "own", tls.certificate, tls.key)
+    return UpstreamTls(write_authorities(folder, "authorities", tls.peer_ca), own)

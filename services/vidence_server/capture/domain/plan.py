@@ -44,6 +44,8 @@ class SessionPlan:
     language: str = "en"
     reference: str = ""
     """What the caller finds it by."""
+    subject_id: str = ""
+    """Whose session it is; empty: nobody said."""
     passive_liveness: bool = False
     challenge_count: int = 0
     extraction: bool = False

@@ -9,13 +9,12 @@ hash stands for the whole reading. It proves that nothing was changed, not who m
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from vidence_server.core.canonical import canonical, canonical_hash
 from vidence_server.extraction.domain.document import Document, ExtractedField
 from vidence_server.vision.geometry import Quad
 
@@ -62,14 +61,9 @@ def provenance_record(source: Source, maker: Maker, document: Document) -> str:
     previous = ""
     for entry in _entries(source, maker, document):
         linked = {**entry, "previous": previous}
-        previous = hashlib.sha256(canonical(linked).encode()).hexdigest()
+        previous = canonical_hash(linked)
         entries.append({**linked, "hash": previous})
     return canonical({"format": FORMAT, "entries": entries})
-
-
-def canonical(value: object) -> str:
-    """JSON in the one way in which it is hashed."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False)
 
 
 def _entries(source: Source, maker: Maker, document: Document) -> Iterator[dict[str, Any]]:

@@ -57,5 +57,5 @@ def interrupted(start: StartedRun, now: datetime) -> EndedRun:
         document_type=start.document_type,
         end_time=now,
         total_s=max(0.0, (now - start.start_time).total_seconds()),
-        reason=Reason.INTERNAL,
+        reason=Reason.SERVER_LOST,
     )

@@ -41,6 +41,10 @@ class WordTable(Protocol):
         """See `LexicalIndex.remove_library`."""
         ...
 
+    async def compact(self, transaction: Transaction, library_no: int) -> None:
+        """See `LexicalIndex.compact`."""
+        ...
+
     async def search(
         self,
         transaction: Transaction,
@@ -86,6 +90,10 @@ class LexicalIndex:
     async def remove_library(self, transaction: Transaction, library_no: int) -> None:
         """Removes everything of a library."""
         await self._table.remove_library(transaction, library_no)
+
+    async def compact(self, transaction: Transaction, library_no: int) -> None:
+        """Leaves no word of documents that were removed; takes longer the more documents there are."""
+        await self._table.compact(transaction, library_no)
 
     async def search(
         self,

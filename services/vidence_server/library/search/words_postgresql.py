@@ -73,6 +73,9 @@ class PostgresWords:
         for rows in (_WORDS, _TOTALS):
             await transaction.execute(delete(rows).where(rows.c.library_no == library_no))
 
+    async def compact(self, transaction: Transaction, library_no: int) -> None:
+        """See `LexicalIndex.compact`: rows that were removed are the business of VACUUM."""
+
     async def search(
         self,
         transaction: Transaction,

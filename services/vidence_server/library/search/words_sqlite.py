@@ -59,6 +59,13 @@ class SqliteWords:
         """See `LexicalIndex.remove_library`."""
         await transaction.execute(text(f"DROP TABLE IF EXISTS {_table(library_no).name}"))
 
+    async def compact(self, transaction: Transaction, library_no: int) -> None:
+        """See `LexicalIndex.compact`: removed words stay in older segments until these are merged."""
+        words = _table(library_no)
+        if await _exists(transaction, words):
+            name = words.name
+            await transaction.execute(text(f"INSERT INTO {name}({name}) VALUES ('optimize')"))  # noqa: S608 - a name of ours
+
     async def search(
         self,
         transaction: Transaction,

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import sqlite3
-from contextlib import closing
-from pathlib import Path
-
 from sqlalchemy import text
 
-from vidence_server.core.errors import DomainError, Reason
 from vidence_server.storage.database import Database
+from vidence_server.storage.erasure import empty_log
 
-_PATIENCE_S = 10.0
 # Unlike VACUUM FULL it may stand in a transaction, and so use the connections that there are.
 _WRITE_ANEW = text("CLUSTER faces USING faces_pkey")
 
@@ -28,18 +22,7 @@ async def erase_deleted(database: Database) -> None:
         DomainError: STORAGE_FAILED where readers of older states held it up; to be tried again.
     """
     if not database.shared:
-        await asyncio.to_thread(_checkpoint, database.path)
+        await empty_log(database)
         return
     async with database.transaction() as transaction:
         await transaction.execute(_WRITE_ANEW)
-
-
-def _checkpoint(path: Path) -> None:
-    with closing(sqlite3.connect(path, timeout=_PATIENCE_S)) as connection:
-        (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    if busy:
-        raise DomainError(
-            Reason.STORAGE_FAILED,
-            "What was deleted is still in the log of the database.",
-            retry_after_s=1.0,
-        )

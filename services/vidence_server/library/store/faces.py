@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy
 from sqlalchemy import Row, delete, func, select, text
 
-from vidence_server.library.domain.faces import Face, FaceModel, FaceTemplate
+from vidence_server.library.domain.faces import Face, FaceModel
 from vidence_server.library.tables import FACES
 from vidence_server.storage.database import Transaction
 
 _OWN = ("face_id", "subject_id", "model_name", "model_version", "create_time")
+
+
+class KeptTemplate(NamedTuple):
+    """A template as it is kept, and whose."""
+
+    no: int
+    face_id: str
+    subject_id: str
+    kept: bytes
 
 
 async def overwrite_what_is_deleted(transaction: Transaction) -> None:
@@ -22,7 +31,7 @@ async def overwrite_what_is_deleted(transaction: Transaction) -> None:
 
 
 async def find(transaction: Transaction, library_no: int, face_id: str) -> tuple[Face, bytes] | None:
-    """A face and its template."""
+    """A face and its template as it is kept."""
     row = (
         await transaction.execute(
             select(*(FACES.c[name] for name in _OWN), FACES.c.template).where(
@@ -33,10 +42,8 @@ async def find(transaction: Transaction, library_no: int, face_id: str) -> tuple
     return None if row is None else (_face(row), row.template)
 
 
-async def insert(
-    transaction: Transaction, library_no: int, no: int, face: Face, template: FaceTemplate
-) -> None:
-    """Keeps a template."""
+async def insert(transaction: Transaction, library_no: int, no: int, face: Face, template: bytes) -> None:
+    """Keeps a template, in the form in which it is to be kept."""
     await transaction.execute(
         sqlalchemy.insert(FACES).values(
             library_no=library_no,
@@ -45,7 +52,7 @@ async def insert(
             subject_id=face.subject_id,
             model_name=face.model.name,
             model_version=face.model.version,
-            template=template.data,
+            template=template,
             create_time=face.create_time,
         )
     )
@@ -68,10 +75,10 @@ async def page(
 
 async def templates(
     transaction: Transaction, library_no: int, model: FaceModel, *, after_no: int, limit: int
-) -> list[tuple[int, bytes]]:
-    """(no, template) of one model after a row number, by number."""
+) -> list[KeptTemplate]:
+    """Those of one model after a row number, by number."""
     wanted = (
-        select(FACES.c.no, FACES.c.template)
+        select(FACES.c.no, FACES.c.face_id, FACES.c.subject_id, FACES.c.template)
         .where(
             FACES.c.library_no == library_no,
             FACES.c.model_name == model.name,
@@ -81,7 +88,7 @@ async def templates(
         .order_by(FACES.c.no)
         .limit(limit)
     )
-    return [(row[0], row[1]) for row in await transaction.execute(wanted)]
+    return [KeptTemplate(*row) for row in await transaction.execute(wanted)]
 
 
 async def owners(transaction: Transaction, library_no: int, nos: Sequence[int]) -> dict[int, tuple[str, str]]:

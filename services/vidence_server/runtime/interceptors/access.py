@@ -9,8 +9,9 @@ from vidence_server.access import refusals
 from vidence_server.access.principal import Presented, Principal
 from vidence_server.core.clock import Clock
 from vidence_server.core.errors import DomainError
-from vidence_server.runtime.access_guard import AccessGuard, AuditEntry, OpenStream
+from vidence_server.runtime.access_guard import AccessGuard, OpenStream
 from vidence_server.runtime.access_rules import Rule, rule_of
+from vidence_server.runtime.audit_events import AuditEntry
 from vidence_server.runtime.interceptors.chain import Behaviour, Context
 from vidence_server.runtime.rpc import Method, Rpc, current_rpc
 
@@ -71,13 +72,14 @@ class _Door:
             entry = AuditEntry(
                 name, rpc.tenant, self._method.service, self._method.name, outcome, took_s, rpc.request_id
             )
-            self._guard.write_down(entry, refused=refused)
+            self._guard.write_down(entry, refused=refused, scope=self._rule.scope)
 
     async def _admitted(self, request: Any, context: Context, rpc: Rpc) -> Principal:
         rpc.tenant = ""
         metadata = dict(context.invocation_metadata() or ())
         presented = _presented(metadata, context)
-        if presented.nothing and self._rule.session_token:
+        # Behind a proxy each connection shows the proxy's certificate.
+        if self._rule.session_token and self._guard.presents_nothing(presented):
             rpc.session_only = True
             return self._session_holder(request, context, rpc)
         principal = rpc.principal = await self._guard.principal(presented)

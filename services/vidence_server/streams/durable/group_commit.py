@@ -7,13 +7,13 @@ A group whose requests all ask for MEMORY is broadcast and answered early, any o
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Generic, TypeVar
 
-from vidence_server.core.errors import DomainError, Reason
 from vidence_server.streams.append import Durability
 from vidence_server.streams.durable.expiry import expire
 from vidence_server.streams.durable.plan import LogPlan
+from vidence_server.streams.durable.prepared import Prepared, committed, early, failed
 from vidence_server.streams.durable.recovery import open_tail, refresh, reserve
 from vidence_server.streams.durable.requests import AppendRequest, Outcome, joined
 from vidence_server.streams.durable.retention import Retention
@@ -23,41 +23,10 @@ from vidence_server.streams.durable.tail import LogTail
 T = TypeVar("T")
 BLOCK = 65_536
 """Offsets that are reserved at a time: what an unclean stop may skip."""
-_FULL_RETRY_S = 5.0
-_FAILED_RETRY_S = 1.0
 # After a repetition others are likely: so many groups look identities up before they insert.
 _CAREFUL_GROUPS = 16
 # Bound of the remembered sequences of a log; beyond, they are read again.
 _MOST_PUBLISHERS = 10_000
-
-
-@dataclass(slots=True, eq=False)
-class Prepared(Generic[T]):
-    """A group that is inserted, but not committed; or one that failed."""
-
-    requests: Sequence[AppendRequest[T]]
-    early: Outcome[T] | None = None
-    """What to carry out before the commit."""
-    plans: Sequence[LogPlan[T]] = ()
-    durability: Durability = Durability.MEMORY
-    error: StoreError | None = None
-    lost: bool = False
-    """Its commit failed, and nothing of it was kept."""
-
-    @property
-    def syncing(self) -> bool:
-        """Whether it repeats events for a request that wants them synced: they may only be written."""
-        return self.durability is Durability.SYNCED and any(plan.repeated for plan in self.plans)
-
-    @property
-    def answered(self) -> bool:
-        """Whether it was broadcast and answered before its commit."""
-        return self.error is None and self.durability is Durability.MEMORY
-
-    @property
-    def writing(self) -> list[LogPlan[T]]:
-        """The plans that change something."""
-        return [plan for plan in self.plans if plan.records]
 
 
 class GroupCommit(Generic[T]):
@@ -81,7 +50,7 @@ class GroupCommit(Generic[T]):
         Args:
             tenant: Whose log.
             name: Which of the tenant's.
-            epoch: Of a new log: 32 bits, Unix seconds.
+            epoch: Of a new log: 32 bits, Unix milliseconds.
 
         Raises:
             StoreError: The log cannot be used.
@@ -107,24 +76,24 @@ class GroupCommit(Generic[T]):
         except StoreError as error:
             self.abandon(requests)
             return Prepared(requests, settled, error=error)
-        prepared.early = joined(settled, _early(prepared)) if prepared.answered else settled
+        prepared.early = joined(settled, early(prepared)) if prepared.answered else settled
         return prepared
 
     def commit(self, prepared: Prepared[T]) -> Outcome[T]:
         """Commits a group with the highest durability asked for in it. Its error is told, not raised."""
         if prepared.error is not None:
-            return _failed(prepared, prepared.error)
+            return failed(prepared, prepared.error)
         if not prepared.writing and not prepared.syncing:
             self.abandon(prepared.requests)
-            return _committed(prepared)
+            return committed(prepared)
         try:
             self._store.commit()
         except StoreError as error:
             self._doubt = prepared if prepared.writing else None
             self._mark_uncertain(prepared)
             self.abandon(prepared.requests)
-            return _failed(prepared, error)
-        return _committed(prepared)
+            return failed(prepared, error)
+        return committed(prepared)
 
     def settle(self) -> Outcome[T] | None:
         """Finds out what became of a commit that failed, and records what was lost with it.
@@ -250,7 +219,7 @@ class GroupCommit(Generic[T]):
         for plan in plans:
             self._store.set_extent(plan.tail.number, plan.extent)
         self._store.commit()
-        return _committed(doubt)._replace(answers=())
+        return committed(doubt)._replace(answers=())
 
     def _record_loss(self, plans: Sequence[LogPlan[T]]) -> Outcome[T]:
         extents = [replace(plan.tail.extent, newest=plan.newest) for plan in plans]
@@ -269,56 +238,5 @@ class GroupCommit(Generic[T]):
         return Outcome((), [(plan.tail, plan.newest) for plan in plans], ())
 
 
-def storage_error(error: StoreError) -> DomainError:
-    """What a publisher is told."""
-    if error.full:
-        return DomainError(
-            Reason.STORAGE_FULL, "The disk of the event log has no room.", retry_after_s=_FULL_RETRY_S
-        )
-    told = "The database of the event log is damaged: stop the server and repair it."
-    if not error.damaged:
-        told = "The disk of the event log failed."
-    return DomainError(Reason.STORAGE_FAILED, told, retry_after_s=_FAILED_RETRY_S)
-
-
 def _identities(requests: Sequence[AppendRequest[T]]) -> set[str]:
     return {draft.identity for request in requests for draft in request.drafts if draft.identity is not None}
-
-
-def _advance(plan: LogPlan[T]) -> None:
-    plan.tail.newest = plan.newest
-    plan.tail.sequences.update(plan.sequences)
-    plan.tail.repeated += plan.repeated
-    plan.tail.refused += plan.refused
-
-
-def _early(prepared: Prepared[T]) -> Outcome[T]:
-    """Broadcast and answers of a group that needs no commit for them."""
-    for plan in prepared.plans:
-        _advance(plan)
-    items = [(plan.tail, plan.records) for plan in prepared.writing]
-    return Outcome(items, (), [answer for plan in prepared.plans for answer in plan.answers])
-
-
-def _committed(prepared: Prepared[T]) -> Outcome[T]:
-    for plan in prepared.plans:
-        if not prepared.answered:
-            _advance(plan)
-        tail = plan.tail
-        tail.extent = plan.extent
-        tail.appended += len(plan.records)
-        if tail.oldest_time_ns is None and plan.records:
-            tail.oldest_time_ns = plan.records[0].time_ns
-    committed = [(plan.tail, plan.newest) for plan in prepared.writing]
-    if prepared.answered:
-        return Outcome((), committed, ())
-    items = [(plan.tail, plan.records) for plan in prepared.writing]
-    return Outcome(items, committed, [answer for plan in prepared.plans for answer in plan.answers])
-
-
-def _failed(prepared: Prepared[T], error: StoreError) -> Outcome[T]:
-    if prepared.answered:
-        return Outcome((), (), ())
-    for request in prepared.requests:
-        request.tail.failed += len(request.drafts)
-    return Outcome((), (), [(request, storage_error(error)) for request in prepared.requests])

@@ -12,7 +12,7 @@ from vidence_server.core.clock import Clock, SystemClock
 from vidence_server.core.file_lock import FileLock
 from vidence_server.streams.append import Durability
 from vidence_server.streams.durable.block_file import sync_folder
-from vidence_server.streams.durable.group_commit import storage_error
+from vidence_server.streams.durable.failures import storage_error
 from vidence_server.streams.durable.inspection import LogReport, VerifyReport, hole_of, inspect
 from vidence_server.streams.durable.paging import missing_ranges, open_ranges, readable
 from vidence_server.streams.durable.sqlite_reader import SqliteReader, base

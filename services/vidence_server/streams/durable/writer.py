@@ -14,13 +14,15 @@ from vidence_server.core.clock import Clock
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.streams.append import AppendResult, Draft, Durability
 from vidence_server.streams.durable.durable_log import DurableLog
-from vidence_server.streams.durable.group_commit import BLOCK, GroupCommit, storage_error
+from vidence_server.streams.durable.failures import storage_error
+from vidence_server.streams.durable.group_commit import BLOCK, GroupCommit
 from vidence_server.streams.durable.requests import Answer, AppendRequest, Outcome
 from vidence_server.streams.durable.retention import Retention
 from vidence_server.streams.durable.store import RecordReader, RecordStore, StoreError
 from vidence_server.streams.durable.tail import LogTail
 from vidence_server.streams.durable.threads import Runner
 from vidence_server.streams.durable.waiting import WaitingRequests
+from vidence_server.streams.durable.writer_statistics import WriterStatistics
 
 T = TypeVar("T")
 KeyOf: TypeAlias = Callable[[bytes], object]
@@ -45,22 +47,6 @@ class WriterSettings:
     """Offsets that are reserved at a time."""
     retention_period_s: float = 10.0
     """How often an idle writer looks for what is too old, in seconds."""
-
-
-@dataclass(frozen=True, slots=True)
-class WriterStatistics:
-    """The load of a writer now, and since it started."""
-
-    pending_events: int
-    """Accepted, and not yet answered."""
-    pending_bytes: int
-    groups: int
-    """Commits of appended events, failed ones too."""
-    group_events_max: int
-    queue_full: int
-    """Events that were refused because too many were waiting."""
-    expiry_failed: int
-    """Times that retention could not remove what it had to."""
 
 
 @dataclass(slots=True)
@@ -154,7 +140,8 @@ class LogWriter:
         Raises:
             DomainError: STORAGE_FAILED, STORAGE_FULL.
         """
-        epoch = int(self._clock.now().timestamp()) & 0xFFFF_FFFF
+        # Milliseconds: a file that is replaced within a second must not look like the same log.
+        epoch = int(self._clock.now().timestamp() * 1000) & 0xFFFF_FFFF
         try:
             tail = await self._writing.run(partial(self._commit.open_log, tenant, name, epoch=epoch))
         except StoreError as error:

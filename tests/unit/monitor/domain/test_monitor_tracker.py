@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from vidence_server.monitor.domain.appearances import LeaveReason
 from vidence_server.monitor.domain.backoff import BackOff
 from vidence_server.monitor.domain.places import nearest_pairs, shift
+from vidence_server.monitor.domain.rules import TrackerRules
 from vidence_server.monitor.domain.tracker import (
     Appeared,
     Change,
@@ -20,7 +21,6 @@ from vidence_server.monitor.domain.tracker import (
     Look,
     Sighting,
     Tracker,
-    TrackerRules,
 )
 from vidence_server.vision.faces.face import Box
 

@@ -42,9 +42,9 @@ async def test_a_clean_stop_leaves_no_hole_and_keeps_the_epoch(tmp_path: Path) -
 async def test_a_new_file_has_a_new_epoch(tmp_path: Path) -> None:
     clock = SetClock()
     async with open_bus(tmp_path / "a.db", clock=clock) as first:
-        clock.advance(1)
+        clock.advance(0.25)
         async with open_bus(tmp_path / "b.db", clock=clock) as second:
-            assert (first.log, first.epoch + 1) == (second.log, second.epoch)
+            assert (first.log, first.epoch + 250) == (second.log, second.epoch)
 
 
 async def test_after_an_unclean_stop_the_log_goes_on_behind_what_was_reserved(tmp_path: Path) -> None:
@@ -64,6 +64,20 @@ async def test_after_an_unclean_stop_the_log_goes_on_behind_what_was_reserved(tm
     async with open_bus(copy, settings=SMALL) as log:
         assert names(await read_all(log))[20:] == [hole, "next"]
         assert log.bounds() == (0, 33)
+
+
+async def test_an_older_copy_that_is_put_back_goes_on_behind_what_was_given_since(tmp_path: Path) -> None:
+    path = tmp_path / "e.db"
+    async with open_bus(path, settings=SMALL) as log:
+        await log.append([draft(n) for n in range(4)], Durability.WRITTEN)
+    copy = shutil.copy(path, tmp_path / "copy.db")
+    async with open_bus(path, settings=SMALL) as log:
+        await log.append([draft(n) for n in range(4, 10)], Durability.WRITTEN)
+    shutil.copy(copy, path)  # the file of reserved places beside it stays
+    async with open_bus(path, settings=SMALL) as log:
+        assert log.bounds() == (0, 10)
+        assert offsets(await log.append([draft(4)], Durability.WRITTEN)) == [11]
+        assert (await read_all(log))[4:5] == [Hole(4, 10, GapReason.UNCLEAN_STOP, None)]
 
 
 async def test_a_hole_is_told_to_whoever_asks_for_a_part_of_it(tmp_path: Path) -> None:

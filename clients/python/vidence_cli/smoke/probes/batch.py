@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from vidence_cli.smoke.probe import Json, Kept, Probe, Unexpected, having
+from vidence_cli.smoke.probes.erasure import nobody
 
 _BATCH = "vidence.batch.v1.BatchService"
 _JOB = "vidence.job.v1.JobService"
@@ -105,7 +106,7 @@ _WORKERS = (
     ),
     Probe(f"{_WORKER}/ReleaseItems", lambda _kept: {"worker_id": _NOBODY}, inside=True),
 )
-PROBES = (*_BATCHES, *_JOBS, *_WORKERS)
+PROBES = (*_BATCHES, *_JOBS, *_WORKERS, Probe(f"{_BATCH}/EraseSubject", nobody))
 CLEAN_UP = (
     Probe(f"{_BATCH}/CancelBatch", _batch),
     Probe(f"{_BATCH}/DeleteBatch", _batch),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from vidence_cli.smoke.probe import Json, Kept, Probe, having
+from vidence_cli.smoke.probes.erasure import nobody
 
 _SERVICE = "vidence.capture.v1.CaptureService"
 _NO_IMAGE = "img_019f0000-0000-7000-8000-000000000000"
@@ -70,5 +71,6 @@ PROBES = (
     # Nothing was captured that could be confirmed.
     Probe(f"{_SERVICE}/ConfirmCapture", _with_token, refusal="TRANSITION_REFUSED"),
     Probe(f"{_SERVICE}/CancelSession", _with_token),
+    Probe(f"{_SERVICE}/EraseSubject", nobody),
 )
 CLEAN_UP = (Probe(f"{_SERVICE}/CancelSession", _with_token),)

@@ -6,6 +6,7 @@ import base64
 from typing import Any
 
 from vidence_cli.smoke.probe import Json, Kept, Probe, Unexpected, having
+from vidence_cli.smoke.probes.erasure import nobody
 
 _SERVICE = "vidence.library.v1.LibraryService"
 _DOCUMENT = {"document_id": "one", "text": "a passport of a sailor"}
@@ -121,5 +122,13 @@ _END = (
     Probe(f"{_SERVICE}/DeleteDocument", _with(document_id="one")),
     Probe(f"{_SERVICE}/DeleteLibrary", _library),
 )
-PROBES = (*_LIBRARIES, *_DOCUMENTS, *_SEARCHES, *_WHOLE, *_FACES, *_END)
+PROBES = (
+    *_LIBRARIES,
+    *_DOCUMENTS,
+    *_SEARCHES,
+    *_WHOLE,
+    *_FACES,
+    Probe(f"{_SERVICE}/EraseSubject", nobody),
+    *_END,
+)
 CLEAN_UP = (Probe(f"{_SERVICE}/DeleteLibrary", _library),)

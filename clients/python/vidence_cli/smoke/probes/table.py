@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from vidence_cli.smoke.probe import Probe
-from vidence_cli.smoke.probes import batch, capture, event, extraction, face, library, review
+from vidence_cli.smoke.probes import batch, capture, erasure, event, extraction, face, library, review
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,6 @@ TOURS: Mapping[str, Tour] = {
     "batch": Tour(batch.PROBES, batch.CLEAN_UP),
     "library": Tour(library.PROBES, library.CLEAN_UP),
     "face": Tour(face.PROBES),
-    "review": Tour(review.PROBES, review.CLEAN_UP),
+    "review": Tour((*review.PROBES, *erasure.PROBES), review.CLEAN_UP),
 }
 """By the names of `vidence serve`."""

@@ -2,10 +2,12 @@ import { elementScroll, observeElementOffset, observeElementRect, Virtualizer } 
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useReducer, useRef, useState } from "preact/hooks";
 
+import { textSize } from "./text_size";
+
 interface Props<T> {
   readonly items: readonly T[];
   readonly keyOf: (item: T) => string;
-  /** Height of a row, px. */
+  /** Height of a row where text has its normal size, px. */
   readonly rowHeight: number;
   readonly row: (item: T) => ComponentChildren;
   /** What the list is, for those who cannot see it. */
@@ -15,6 +17,7 @@ interface Props<T> {
 /** A list of which only the rows in view exist: a hundred thousand rows cost as much as twenty. */
 export function VirtualList<T>({ items, keyOf, rowHeight, row, label }: Props<T>): JSX.Element {
   const view = useRef<HTMLDivElement>(null);
+  const heightPx = rowHeight * textSize.value;
   const [, redraw] = useReducer((drawn: number) => drawn + 1, 0);
   const [virtualizer] = useState(
     () =>
@@ -34,12 +37,16 @@ export function VirtualList<T>({ items, keyOf, rowHeight, row, label }: Props<T>
   virtualizer.setOptions({
     ...virtualizer.options,
     count: items.length,
+    estimateSize: () => heightPx,
     getItemKey: (index) => {
       const item = items[index];
       return item === undefined ? index : keyOf(item);
     },
   });
   useEffect(() => virtualizer._didMount(), [virtualizer]);
+  useEffect(() => {
+    virtualizer.measure();
+  }, [virtualizer, heightPx]);
   useEffect(() => {
     virtualizer._willUpdate();
   });
@@ -56,7 +63,7 @@ export function VirtualList<T>({ items, keyOf, rowHeight, row, label }: Props<T>
               data-key={String(place.key)}
               aria-setsize={items.length}
               aria-posinset={place.index + 1}
-              style={{ height: `${rowHeight}px`, transform: `translateY(${place.start}px)` }}
+              style={{ height: `${heightPx}px`, transform: `translateY(${place.start}px)` }}
             >
               {row(item)}
             </div>

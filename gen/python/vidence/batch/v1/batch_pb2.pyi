@@ -140,6 +140,7 @@ class BatchImage(_message.Message):
     FILE_NAME_FIELD_NUMBER: _builtins.int
     DOCUMENT_TYPE_FIELD_NUMBER: _builtins.int
     PDF_PAGE_FIELD_NUMBER: _builtins.int
+    SUBJECT_ID_FIELD_NUMBER: _builtins.int
     content: _builtins.bytes
     """The file: JPEG, PNG, WebP, BMP, TIFF, GIF with one frame, or PDF. At most 20 MiB. Errors: the IMAGE_… and PDF_…
     reasons; they are the item's and leave the rest of the batch alone.
@@ -152,6 +153,8 @@ class BatchImage(_message.Message):
     """
     pdf_page: _builtins.int
     """Page of a PDF, from 1. Unset: 1. Ignored for images."""
+    subject_id: _builtins.str
+    """Whose data it is, so that `ErasureService.PurgeSubject` finds it: a pseudonym given by the caller. Empty: it is not found."""
     def __init__(
         self,
         *,
@@ -159,10 +162,11 @@ class BatchImage(_message.Message):
         file_name: _builtins.str = ...,
         document_type: _builtins.str = ...,
         pdf_page: _builtins.int = ...,
+        subject_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "document_type", b"document_type", "file_name", b"file_name", "pdf_page", b"pdf_page"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "document_type", b"document_type", "file_name", b"file_name", "pdf_page", b"pdf_page", "subject_id", b"subject_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -11,6 +11,7 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.rpc import status_pb2 as _status_pb2
 from vidence.batch.v1 import batch_pb2 as _batch_pb2
+from vidence.erasure.v1 import erasure_pb2 as _erasure_pb2
 from vidence.extraction.v1 import document_pb2 as _document_pb2
 from vidence.library.v1 import filing_pb2 as _filing_pb2
 from vidence.stream.v1 import stream_control_pb2 as _stream_control_pb2
@@ -1250,3 +1251,59 @@ class DeleteBatchResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeleteBatchResponse: _TypeAlias = DeleteBatchResponse  # noqa: Y015
+
+@_typing.final
+class EraseSubjectRequest(_message.Message):
+    """Asks for the erasure of a subject in this service."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBJECT_ID_FIELD_NUMBER: _builtins.int
+    DRY_RUN_FIELD_NUMBER: _builtins.int
+    subject_id: _builtins.str
+    """Who."""
+    dry_run: _builtins.bool
+    """Only counts."""
+    def __init__(
+        self,
+        *,
+        subject_id: _builtins.str = ...,
+        dry_run: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dry_run", b"dry_run", "subject_id", b"subject_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EraseSubjectRequest: _TypeAlias = EraseSubjectRequest  # noqa: Y015
+
+@_typing.final
+class EraseSubjectResponse(_message.Message):
+    """What was there, and what became of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KINDS_FIELD_NUMBER: _builtins.int
+    REVIEW_SUBJECTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def kinds(self) -> _containers.RepeatedCompositeFieldContainer[_erasure_pb2.KindCount]:
+        """By kind; those of which nothing was found are left out."""
+
+    @_builtins.property
+    def review_subjects(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What was found and may have been reviewed: `sessions/…`, `batches/…`."""
+
+    def __init__(
+        self,
+        *,
+        kinds: _abc.Iterable[_erasure_pb2.KindCount] | None = ...,
+        review_subjects: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kinds", b"kinds", "review_subjects", b"review_subjects"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EraseSubjectResponse: _TypeAlias = EraseSubjectResponse  # noqa: Y015

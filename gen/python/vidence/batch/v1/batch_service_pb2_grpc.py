@@ -106,6 +106,11 @@ class BatchServiceStub:
                 request_serializer=vidence_dot_batch_dot_v1_dot_batch__service__pb2.DeleteBatchRequest.SerializeToString,
                 response_deserializer=vidence_dot_batch_dot_v1_dot_batch__service__pb2.DeleteBatchResponse.FromString,
                 _registered_method=True)
+        self.EraseSubject = channel.unary_unary(
+                '/vidence.batch.v1.BatchService/EraseSubject',
+                request_serializer=vidence_dot_batch_dot_v1_dot_batch__service__pb2.EraseSubjectRequest.SerializeToString,
+                response_deserializer=vidence_dot_batch_dot_v1_dot_batch__service__pb2.EraseSubjectResponse.FromString,
+                _registered_method=True)
 
 
 class BatchServiceServicer:
@@ -317,6 +322,18 @@ class BatchServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def EraseSubject(self, request, context):
+        """Erases everything that this service holds of a subject, for `ErasureService.PurgeSubject`, which asks all services.
+        Items and jobs that have its `subject_id`, with images, results and logs: a batch that has no other is cancelled and
+        deleted whole; of one that has others too, the items lose image, result and names, and the logs of its runs are deleted
+        for all. A batch that has others and runs is left alone and counted as failed; so is a job that runs.
+        Idempotent: what is gone is not found again. Errors: STORAGE_FAILED with a retry delay where a reader holds up the erasure
+        from the files; then repeat it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_BatchServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -389,6 +406,11 @@ def add_BatchServiceServicer_to_server(servicer, server):
                     servicer.DeleteBatch,
                     request_deserializer=vidence_dot_batch_dot_v1_dot_batch__service__pb2.DeleteBatchRequest.FromString,
                     response_serializer=vidence_dot_batch_dot_v1_dot_batch__service__pb2.DeleteBatchResponse.SerializeToString,
+            ),
+            'EraseSubject': grpc.unary_unary_rpc_method_handler(
+                    servicer.EraseSubject,
+                    request_deserializer=vidence_dot_batch_dot_v1_dot_batch__service__pb2.EraseSubjectRequest.FromString,
+                    response_serializer=vidence_dot_batch_dot_v1_dot_batch__service__pb2.EraseSubjectResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -771,6 +793,33 @@ class BatchService:
             '/vidence.batch.v1.BatchService/DeleteBatch',
             vidence_dot_batch_dot_v1_dot_batch__service__pb2.DeleteBatchRequest.SerializeToString,
             vidence_dot_batch_dot_v1_dot_batch__service__pb2.DeleteBatchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EraseSubject(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/vidence.batch.v1.BatchService/EraseSubject',
+            vidence_dot_batch_dot_v1_dot_batch__service__pb2.EraseSubjectRequest.SerializeToString,
+            vidence_dot_batch_dot_v1_dot_batch__service__pb2.EraseSubjectResponse.FromString,
             options,
             channel_credentials,
             insecure,

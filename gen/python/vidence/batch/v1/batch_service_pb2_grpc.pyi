@@ -180,6 +180,14 @@ class BatchServiceStub:
     """Deletes a batch that is open or ended with all that is kept of it: images, results, log. Errors: BATCH_NOT_FOUND,
     BATCH_WRONG_STATE (it runs: cancel it first).
     """
+    EraseSubject: _grpc.UnaryUnaryMultiCallable[_batch_service_pb2.EraseSubjectRequest, _batch_service_pb2.EraseSubjectResponse]
+    """Erases everything that this service holds of a subject, for `ErasureService.PurgeSubject`, which asks all services.
+    Items and jobs that have its `subject_id`, with images, results and logs: a batch that has no other is cancelled and
+    deleted whole; of one that has others too, the items lose image, result and names, and the logs of its runs are deleted
+    for all. A batch that has others and runs is left alone and counted as failed; so is a job that runs.
+    Idempotent: what is gone is not found again. Errors: STORAGE_FAILED with a retry delay where a reader holds up the erasure
+    from the files; then repeat it.
+    """
 
 @_typing.type_check_only
 class BatchServiceAsyncStub(BatchServiceStub):
@@ -332,6 +340,14 @@ class BatchServiceAsyncStub(BatchServiceStub):
     DeleteBatch: _aio.UnaryUnaryMultiCallable[_batch_service_pb2.DeleteBatchRequest, _batch_service_pb2.DeleteBatchResponse]  # type: ignore[assignment]
     """Deletes a batch that is open or ended with all that is kept of it: images, results, log. Errors: BATCH_NOT_FOUND,
     BATCH_WRONG_STATE (it runs: cancel it first).
+    """
+    EraseSubject: _aio.UnaryUnaryMultiCallable[_batch_service_pb2.EraseSubjectRequest, _batch_service_pb2.EraseSubjectResponse]  # type: ignore[assignment]
+    """Erases everything that this service holds of a subject, for `ErasureService.PurgeSubject`, which asks all services.
+    Items and jobs that have its `subject_id`, with images, results and logs: a batch that has no other is cancelled and
+    deleted whole; of one that has others too, the items lose image, result and names, and the logs of its runs are deleted
+    for all. A batch that has others and runs is left alone and counted as failed; so is a job that runs.
+    Idempotent: what is gone is not found again. Errors: STORAGE_FAILED with a retry delay where a reader holds up the erasure
+    from the files; then repeat it.
     """
 
 class BatchServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -566,6 +582,20 @@ class BatchServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_batch_service_pb2.DeleteBatchResponse, _abc.Awaitable[_batch_service_pb2.DeleteBatchResponse]]:
         """Deletes a batch that is open or ended with all that is kept of it: images, results, log. Errors: BATCH_NOT_FOUND,
         BATCH_WRONG_STATE (it runs: cancel it first).
+        """
+
+    @_abc_1.abstractmethod
+    def EraseSubject(
+        self,
+        request: _batch_service_pb2.EraseSubjectRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_batch_service_pb2.EraseSubjectResponse, _abc.Awaitable[_batch_service_pb2.EraseSubjectResponse]]:
+        """Erases everything that this service holds of a subject, for `ErasureService.PurgeSubject`, which asks all services.
+        Items and jobs that have its `subject_id`, with images, results and logs: a batch that has no other is cancelled and
+        deleted whole; of one that has others too, the items lose image, result and names, and the logs of its runs are deleted
+        for all. A batch that has others and runs is left alone and counted as failed; so is a job that runs.
+        Idempotent: what is gone is not found again. Errors: STORAGE_FAILED with a retry delay where a reader holds up the erasure
+        from the files; then repeat it.
         """
 
 def add_BatchServiceServicer_to_server(servicer: BatchServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

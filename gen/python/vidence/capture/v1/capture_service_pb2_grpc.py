@@ -99,6 +99,11 @@ class CaptureServiceStub:
                 request_serializer=vidence_dot_capture_dot_v1_dot_capture__service__pb2.GetStreamStatisticsRequest.SerializeToString,
                 response_deserializer=vidence_dot_capture_dot_v1_dot_capture__service__pb2.GetStreamStatisticsResponse.FromString,
                 _registered_method=True)
+        self.EraseSubject = channel.unary_unary(
+                '/vidence.capture.v1.CaptureService/EraseSubject',
+                request_serializer=vidence_dot_capture_dot_v1_dot_capture__service__pb2.EraseSubjectRequest.SerializeToString,
+                response_deserializer=vidence_dot_capture_dot_v1_dot_capture__service__pb2.EraseSubjectResponse.FromString,
+                _registered_method=True)
 
 
 class CaptureServiceServicer:
@@ -281,6 +286,16 @@ class CaptureServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def EraseSubject(self, request, context):
+        """Erases everything that this service holds of a subject, for `ErasureService.PurgeSubject`, which asks all services.
+        Sessions whose plan has its `subject_id`, with their pictures; one that is not over is cancelled.
+        Idempotent: what is gone is not found again. Errors: STORAGE_FAILED with a retry delay where a reader holds up the erasure
+        from the files; then repeat it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CaptureServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -343,6 +358,11 @@ def add_CaptureServiceServicer_to_server(servicer, server):
                     servicer.GetStreamStatistics,
                     request_deserializer=vidence_dot_capture_dot_v1_dot_capture__service__pb2.GetStreamStatisticsRequest.FromString,
                     response_serializer=vidence_dot_capture_dot_v1_dot_capture__service__pb2.GetStreamStatisticsResponse.SerializeToString,
+            ),
+            'EraseSubject': grpc.unary_unary_rpc_method_handler(
+                    servicer.EraseSubject,
+                    request_deserializer=vidence_dot_capture_dot_v1_dot_capture__service__pb2.EraseSubjectRequest.FromString,
+                    response_serializer=vidence_dot_capture_dot_v1_dot_capture__service__pb2.EraseSubjectResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -674,6 +694,33 @@ class CaptureService:
             '/vidence.capture.v1.CaptureService/GetStreamStatistics',
             vidence_dot_capture_dot_v1_dot_capture__service__pb2.GetStreamStatisticsRequest.SerializeToString,
             vidence_dot_capture_dot_v1_dot_capture__service__pb2.GetStreamStatisticsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EraseSubject(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/vidence.capture.v1.CaptureService/EraseSubject',
+            vidence_dot_capture_dot_v1_dot_capture__service__pb2.EraseSubjectRequest.SerializeToString,
+            vidence_dot_capture_dot_v1_dot_capture__service__pb2.EraseSubjectResponse.FromString,
             options,
             channel_credentials,
             insecure,

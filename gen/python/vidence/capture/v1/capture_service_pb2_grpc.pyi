@@ -160,6 +160,12 @@ class CaptureServiceStub:
     """
     GetStreamStatistics: _grpc.UnaryUnaryMultiCallable[_capture_service_pb2.GetStreamStatisticsRequest, _capture_service_pb2.GetStreamStatisticsResponse]
     """Gives the numbers of the service's streams and frames as they are now."""
+    EraseSubject: _grpc.UnaryUnaryMultiCallable[_capture_service_pb2.EraseSubjectRequest, _capture_service_pb2.EraseSubjectResponse]
+    """Erases everything that this service holds of a subject, for `ErasureService.PurgeSubject`, which asks all services.
+    Sessions whose plan has its `subject_id`, with their pictures; one that is not over is cancelled.
+    Idempotent: what is gone is not found again. Errors: STORAGE_FAILED with a retry delay where a reader holds up the erasure
+    from the files; then repeat it.
+    """
 
 @_typing.type_check_only
 class CaptureServiceAsyncStub(CaptureServiceStub):
@@ -293,6 +299,12 @@ class CaptureServiceAsyncStub(CaptureServiceStub):
     """
     GetStreamStatistics: _aio.UnaryUnaryMultiCallable[_capture_service_pb2.GetStreamStatisticsRequest, _capture_service_pb2.GetStreamStatisticsResponse]  # type: ignore[assignment]
     """Gives the numbers of the service's streams and frames as they are now."""
+    EraseSubject: _aio.UnaryUnaryMultiCallable[_capture_service_pb2.EraseSubjectRequest, _capture_service_pb2.EraseSubjectResponse]  # type: ignore[assignment]
+    """Erases everything that this service holds of a subject, for `ErasureService.PurgeSubject`, which asks all services.
+    Sessions whose plan has its `subject_id`, with their pictures; one that is not over is cancelled.
+    Idempotent: what is gone is not found again. Errors: STORAGE_FAILED with a retry delay where a reader holds up the erasure
+    from the files; then repeat it.
+    """
 
 class CaptureServiceServicer(metaclass=_abc_1.ABCMeta):
     """Watches the frames of a camera, tells the person what to do, decides when a face or document is good enough, takes
@@ -495,5 +507,17 @@ class CaptureServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_capture_service_pb2.GetStreamStatisticsResponse, _abc.Awaitable[_capture_service_pb2.GetStreamStatisticsResponse]]:
         """Gives the numbers of the service's streams and frames as they are now."""
+
+    @_abc_1.abstractmethod
+    def EraseSubject(
+        self,
+        request: _capture_service_pb2.EraseSubjectRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_capture_service_pb2.EraseSubjectResponse, _abc.Awaitable[_capture_service_pb2.EraseSubjectResponse]]:
+        """Erases everything that this service holds of a subject, for `ErasureService.PurgeSubject`, which asks all services.
+        Sessions whose plan has its `subject_id`, with their pictures; one that is not over is cancelled.
+        Idempotent: what is gone is not found again. Errors: STORAGE_FAILED with a retry delay where a reader holds up the erasure
+        from the files; then repeat it.
+        """
 
 def add_CaptureServiceServicer_to_server(servicer: CaptureServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

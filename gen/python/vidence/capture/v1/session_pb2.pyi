@@ -265,6 +265,7 @@ class SessionPlan(_message.Message):
     HOLD_FIELD_NUMBER: _builtins.int
     LANGUAGE_FIELD_NUMBER: _builtins.int
     REFERENCE_FIELD_NUMBER: _builtins.int
+    SUBJECT_ID_FIELD_NUMBER: _builtins.int
     verification: _builtins.bool
     """Whether portrait and selfie are compared, expiry and the zones of the document checked. Needs the targets FACE and
     DOCUMENT_FRONT; the document is then read too.
@@ -277,6 +278,8 @@ class SessionPlan(_message.Message):
     """
     reference: _builtins.str
     """What the caller wants to find the session by; not looked at. Letters, digits, `._-`; no personal data."""
+    subject_id: _builtins.str
+    """Whose data it is, so that `ErasureService.PurgeSubject` finds it: a pseudonym given by the caller. Empty: it is not found."""
     @_builtins.property
     def targets(self) -> _containers.RepeatedScalarFieldContainer[Global___Target.ValueType]:
         """What is captured, in this order, each once. `[FACE]`, `[DOCUMENT_FRONT]`, `[DOCUMENT_FRONT, DOCUMENT_BACK, FACE]`, …"""
@@ -304,10 +307,11 @@ class SessionPlan(_message.Message):
         hold: Global___HoldRule | None = ...,
         language: _builtins.str = ...,
         reference: _builtins.str = ...,
+        subject_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["extraction", b"extraction", "hold", b"hold", "liveness", b"liveness"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["confirmation", b"confirmation", "extraction", b"extraction", "hold", b"hold", "language", b"language", "liveness", b"liveness", "reference", b"reference", "targets", b"targets", "verification", b"verification"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confirmation", b"confirmation", "extraction", b"extraction", "hold", b"hold", "language", b"language", "liveness", b"liveness", "reference", b"reference", "subject_id", b"subject_id", "targets", b"targets", "verification", b"verification"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

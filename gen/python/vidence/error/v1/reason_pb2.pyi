@@ -140,6 +140,12 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
 
     Sample: `{"reason": "INTERNAL", "domain": "vidence", "metadata": {"request_id": "0199c1f0"}}`
     """
+    REASON_SERVER_LOST: _Reason.ValueType  # 122
+    """`UNAVAILABLE`. The server that had begun the work died before it was done. Told of the work, in its record and its event; the
+    caller itself saw the connection break.
+
+    Sample: `{"reason": "SERVER_LOST", "domain": "vidence", "metadata": {}}`
+    """
     REASON_CURSOR_INVALID: _Reason.ValueType  # 24
     """`INVALID_ARGUMENT`. The text is no cursor of this suite.
 
@@ -513,6 +519,27 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
 
     Sample: `{"reason": "REVIEW_FULL", "domain": "vidence", "metadata": {"limit": "500"}}`
     """
+    REASON_PURGE_NOT_FOUND: _Reason.ValueType  # 160
+    """`NOT_FOUND`. There is no purge with this id, none of this subject, or its receipt is kept no more.
+
+    Sample: `{"reason": "PURGE_NOT_FOUND", "domain": "vidence", "metadata": {}}`
+    """
+    REASON_KEY_UNAVAILABLE: _Reason.ValueType  # 170
+    """`UNAVAILABLE`. What keeps the keys of encryption at rest does not answer. Try again after `RetryInfo.retry_delay`.
+
+    Sample: `{"reason": "KEY_UNAVAILABLE", "domain": "vidence", "metadata": {}}`
+    """
+    REASON_KEY_UNKNOWN: _Reason.ValueType  # 171
+    """`FAILED_PRECONDITION`. What is asked for is encrypted at rest with a key that the server does not have, or no longer.
+
+    Sample: `{"reason": "KEY_UNKNOWN", "domain": "vidence", "metadata": {"key_id": "kf_3f9a1c0be2d47788aa10cc52"}}`
+    """
+    REASON_CIPHERTEXT_INVALID: _Reason.ValueType  # 172
+    """`DATA_LOSS`. What is kept encrypted was changed, cut off or exchanged for something else; nothing of it is given out, and on
+    a stream nothing after the last message.
+
+    Sample: `{"reason": "CIPHERTEXT_INVALID", "domain": "vidence", "metadata": {}}`
+    """
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """The `reason` of every `google.rpc.ErrorInfo` that this suite sends, without the prefix `REASON_`; its `domain` is
@@ -637,6 +664,12 @@ REASON_INTERNAL: Reason.ValueType  # 23
 """`INTERNAL`. A defect of the server. The request id finds its log entry.
 
 Sample: `{"reason": "INTERNAL", "domain": "vidence", "metadata": {"request_id": "0199c1f0"}}`
+"""
+REASON_SERVER_LOST: Reason.ValueType  # 122
+"""`UNAVAILABLE`. The server that had begun the work died before it was done. Told of the work, in its record and its event; the
+caller itself saw the connection break.
+
+Sample: `{"reason": "SERVER_LOST", "domain": "vidence", "metadata": {}}`
 """
 REASON_CURSOR_INVALID: Reason.ValueType  # 24
 """`INVALID_ARGUMENT`. The text is no cursor of this suite.
@@ -1010,5 +1043,26 @@ REASON_REVIEW_FULL: Reason.ValueType  # 153
 """`RESOURCE_EXHAUSTED`. The review has as many notes, or as many people look at it, as the server allows.
 
 Sample: `{"reason": "REVIEW_FULL", "domain": "vidence", "metadata": {"limit": "500"}}`
+"""
+REASON_PURGE_NOT_FOUND: Reason.ValueType  # 160
+"""`NOT_FOUND`. There is no purge with this id, none of this subject, or its receipt is kept no more.
+
+Sample: `{"reason": "PURGE_NOT_FOUND", "domain": "vidence", "metadata": {}}`
+"""
+REASON_KEY_UNAVAILABLE: Reason.ValueType  # 170
+"""`UNAVAILABLE`. What keeps the keys of encryption at rest does not answer. Try again after `RetryInfo.retry_delay`.
+
+Sample: `{"reason": "KEY_UNAVAILABLE", "domain": "vidence", "metadata": {}}`
+"""
+REASON_KEY_UNKNOWN: Reason.ValueType  # 171
+"""`FAILED_PRECONDITION`. What is asked for is encrypted at rest with a key that the server does not have, or no longer.
+
+Sample: `{"reason": "KEY_UNKNOWN", "domain": "vidence", "metadata": {"key_id": "kf_3f9a1c0be2d47788aa10cc52"}}`
+"""
+REASON_CIPHERTEXT_INVALID: Reason.ValueType  # 172
+"""`DATA_LOSS`. What is kept encrypted was changed, cut off or exchanged for something else; nothing of it is given out, and on
+a stream nothing after the last message.
+
+Sample: `{"reason": "CIPHERTEXT_INVALID", "domain": "vidence", "metadata": {}}`
 """
 Global___Reason: _TypeAlias = Reason  # noqa: Y015

@@ -104,6 +104,7 @@ class ExtractionOptions(_message.Message):
     RECORD_FIELD_NUMBER: _builtins.int
     PROFILE_FIELD_NUMBER: _builtins.int
     LIBRARY_ID_FIELD_NUMBER: _builtins.int
+    SUBJECT_ID_FIELD_NUMBER: _builtins.int
     pdf_page: _builtins.int
     """Page of a PDF, from 1. Unset: 1. Ignored for images."""
     catalogue: _builtins.str
@@ -121,6 +122,10 @@ class ExtractionOptions(_message.Message):
     reading the same image again replaces it. A library that does not take it fails nothing: the result says why. Unset:
     none.
     """
+    subject_id: _builtins.str
+    """Whose document it is: becomes `subject_id` in the metadata of the document in the library, so that
+    `ErasureService.PurgeSubject` finds it. Nothing else of a reading is kept. Empty: it is not found.
+    """
     @_builtins.property
     def heartbeat_period(self) -> _duration_pb2.Duration:
         """How often the stream shows that it is alive, 1–300 s. Unset: the server's default, 30 s."""
@@ -134,10 +139,11 @@ class ExtractionOptions(_message.Message):
         record: _builtins.bool = ...,
         profile: _builtins.str = ...,
         library_id: _builtins.str = ...,
+        subject_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["heartbeat_period", b"heartbeat_period"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalogue", b"catalogue", "heartbeat_period", b"heartbeat_period", "library_id", b"library_id", "pdf_page", b"pdf_page", "profile", b"profile", "record", b"record"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalogue", b"catalogue", "heartbeat_period", b"heartbeat_period", "library_id", b"library_id", "pdf_page", b"pdf_page", "profile", b"profile", "record", b"record", "subject_id", b"subject_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -198,6 +198,7 @@ class ReadDocumentOperation(_message.Message):
     DOCUMENT_TYPE_FIELD_NUMBER: _builtins.int
     PDF_PAGE_FIELD_NUMBER: _builtins.int
     LIBRARY_ID_FIELD_NUMBER: _builtins.int
+    SUBJECT_ID_FIELD_NUMBER: _builtins.int
     content: _builtins.bytes
     """The file: JPEG, PNG, WebP, BMP, TIFF, GIF with one frame, or PDF. At most 20 MiB. Kept until the job ends."""
     document_type: _builtins.str
@@ -208,6 +209,8 @@ class ReadDocumentOperation(_message.Message):
     """The library that the result goes into, as the document `<job_id>`; the job ends when it is there. A library that is away
     takes it when it is back, within a day. Empty: none. Errors: LIBRARY_NOT_FOUND.
     """
+    subject_id: _builtins.str
+    """Whose data it is, so that `ErasureService.PurgeSubject` finds it: a pseudonym given by the caller. Empty: it is not found."""
     def __init__(
         self,
         *,
@@ -215,10 +218,11 @@ class ReadDocumentOperation(_message.Message):
         document_type: _builtins.str = ...,
         pdf_page: _builtins.int = ...,
         library_id: _builtins.str = ...,
+        subject_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "document_type", b"document_type", "library_id", b"library_id", "pdf_page", b"pdf_page"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "document_type", b"document_type", "library_id", b"library_id", "pdf_page", b"pdf_page", "subject_id", b"subject_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

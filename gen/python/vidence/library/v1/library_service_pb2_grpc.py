@@ -169,6 +169,11 @@ class LibraryServiceStub:
                 request_serializer=vidence_dot_library_dot_v1_dot_library__service__pb2.DeleteSubjectRequest.SerializeToString,
                 response_deserializer=vidence_dot_library_dot_v1_dot_library__service__pb2.DeleteSubjectResponse.FromString,
                 _registered_method=True)
+        self.EraseSubject = channel.unary_unary(
+                '/vidence.library.v1.LibraryService/EraseSubject',
+                request_serializer=vidence_dot_library_dot_v1_dot_library__service__pb2.EraseSubjectRequest.SerializeToString,
+                response_deserializer=vidence_dot_library_dot_v1_dot_library__service__pb2.EraseSubjectResponse.FromString,
+                _registered_method=True)
         self.GetStatistics = channel.unary_unary(
                 '/vidence.library.v1.LibraryService/GetStatistics',
                 request_serializer=vidence_dot_library_dot_v1_dot_library__service__pb2.GetStatisticsRequest.SerializeToString,
@@ -529,7 +534,20 @@ class LibraryServiceServicer:
         """Deletes all templates of a subject. When it answers, no template is left in the server's database files. Errors:
         LIBRARY_NOT_FOUND; SUBJECT_NOT_FOUND, also after a call that failed in between, then once nothing is left in the
         files either; STORAGE_FAILED with a retry delay where a reader holds up the erasure: nothing is found any more, but
-        bytes may be left in a file. The call is then to be repeated.
+        bytes may be left in a file. The call is then to be repeated. PostgreSQL is the exception: its table is written anew, but its
+        write-ahead log, archives and base backups keep what was written until they are removed, old snapshots keep it until they
+        end, and a table that has not been written anew (VACUUM FULL, CLUSTER) may keep it on freed pages.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EraseSubject(self, request, context):
+        """Erases everything that this service holds of a subject, for `ErasureService.PurgeSubject`, which asks all services.
+        In all libraries: its face templates, documents whose metadata has its `subject_id`, and their former versions.
+        An export that is open of such a library ends: EXPORT_EXPIRED.
+        Idempotent: what is gone is not found again. Errors: STORAGE_FAILED with a retry delay where a reader holds up the erasure
+        from the files; then repeat it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -674,6 +692,11 @@ def add_LibraryServiceServicer_to_server(servicer, server):
                     servicer.DeleteSubject,
                     request_deserializer=vidence_dot_library_dot_v1_dot_library__service__pb2.DeleteSubjectRequest.FromString,
                     response_serializer=vidence_dot_library_dot_v1_dot_library__service__pb2.DeleteSubjectResponse.SerializeToString,
+            ),
+            'EraseSubject': grpc.unary_unary_rpc_method_handler(
+                    servicer.EraseSubject,
+                    request_deserializer=vidence_dot_library_dot_v1_dot_library__service__pb2.EraseSubjectRequest.FromString,
+                    response_serializer=vidence_dot_library_dot_v1_dot_library__service__pb2.EraseSubjectResponse.SerializeToString,
             ),
             'GetStatistics': grpc.unary_unary_rpc_method_handler(
                     servicer.GetStatistics,
@@ -1387,6 +1410,33 @@ class LibraryService:
             '/vidence.library.v1.LibraryService/DeleteSubject',
             vidence_dot_library_dot_v1_dot_library__service__pb2.DeleteSubjectRequest.SerializeToString,
             vidence_dot_library_dot_v1_dot_library__service__pb2.DeleteSubjectResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EraseSubject(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/vidence.library.v1.LibraryService/EraseSubject',
+            vidence_dot_library_dot_v1_dot_library__service__pb2.EraseSubjectRequest.SerializeToString,
+            vidence_dot_library_dot_v1_dot_library__service__pb2.EraseSubjectResponse.FromString,
             options,
             channel_credentials,
             insecure,

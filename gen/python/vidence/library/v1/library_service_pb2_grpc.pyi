@@ -276,7 +276,16 @@ class LibraryServiceStub:
     """Deletes all templates of a subject. When it answers, no template is left in the server's database files. Errors:
     LIBRARY_NOT_FOUND; SUBJECT_NOT_FOUND, also after a call that failed in between, then once nothing is left in the
     files either; STORAGE_FAILED with a retry delay where a reader holds up the erasure: nothing is found any more, but
-    bytes may be left in a file. The call is then to be repeated.
+    bytes may be left in a file. The call is then to be repeated. PostgreSQL is the exception: its table is written anew, but its
+    write-ahead log, archives and base backups keep what was written until they are removed, old snapshots keep it until they
+    end, and a table that has not been written anew (VACUUM FULL, CLUSTER) may keep it on freed pages.
+    """
+    EraseSubject: _grpc.UnaryUnaryMultiCallable[_library_service_pb2.EraseSubjectRequest, _library_service_pb2.EraseSubjectResponse]
+    """Erases everything that this service holds of a subject, for `ErasureService.PurgeSubject`, which asks all services.
+    In all libraries: its face templates, documents whose metadata has its `subject_id`, and their former versions.
+    An export that is open of such a library ends: EXPORT_EXPIRED.
+    Idempotent: what is gone is not found again. Errors: STORAGE_FAILED with a retry delay where a reader holds up the erasure
+    from the files; then repeat it.
     """
     GetStatistics: _grpc.UnaryUnaryMultiCallable[_library_service_pb2.GetStatisticsRequest, _library_service_pb2.GetStatisticsResponse]
     """Gives the numbers of the service as they are now."""
@@ -528,7 +537,16 @@ class LibraryServiceAsyncStub(LibraryServiceStub):
     """Deletes all templates of a subject. When it answers, no template is left in the server's database files. Errors:
     LIBRARY_NOT_FOUND; SUBJECT_NOT_FOUND, also after a call that failed in between, then once nothing is left in the
     files either; STORAGE_FAILED with a retry delay where a reader holds up the erasure: nothing is found any more, but
-    bytes may be left in a file. The call is then to be repeated.
+    bytes may be left in a file. The call is then to be repeated. PostgreSQL is the exception: its table is written anew, but its
+    write-ahead log, archives and base backups keep what was written until they are removed, old snapshots keep it until they
+    end, and a table that has not been written anew (VACUUM FULL, CLUSTER) may keep it on freed pages.
+    """
+    EraseSubject: _aio.UnaryUnaryMultiCallable[_library_service_pb2.EraseSubjectRequest, _library_service_pb2.EraseSubjectResponse]  # type: ignore[assignment]
+    """Erases everything that this service holds of a subject, for `ErasureService.PurgeSubject`, which asks all services.
+    In all libraries: its face templates, documents whose metadata has its `subject_id`, and their former versions.
+    An export that is open of such a library ends: EXPORT_EXPIRED.
+    Idempotent: what is gone is not found again. Errors: STORAGE_FAILED with a retry delay where a reader holds up the erasure
+    from the files; then repeat it.
     """
     GetStatistics: _aio.UnaryUnaryMultiCallable[_library_service_pb2.GetStatisticsRequest, _library_service_pb2.GetStatisticsResponse]  # type: ignore[assignment]
     """Gives the numbers of the service as they are now."""
@@ -933,7 +951,22 @@ class LibraryServiceServicer(metaclass=_abc_1.ABCMeta):
         """Deletes all templates of a subject. When it answers, no template is left in the server's database files. Errors:
         LIBRARY_NOT_FOUND; SUBJECT_NOT_FOUND, also after a call that failed in between, then once nothing is left in the
         files either; STORAGE_FAILED with a retry delay where a reader holds up the erasure: nothing is found any more, but
-        bytes may be left in a file. The call is then to be repeated.
+        bytes may be left in a file. The call is then to be repeated. PostgreSQL is the exception: its table is written anew, but its
+        write-ahead log, archives and base backups keep what was written until they are removed, old snapshots keep it until they
+        end, and a table that has not been written anew (VACUUM FULL, CLUSTER) may keep it on freed pages.
+        """
+
+    @_abc_1.abstractmethod
+    def EraseSubject(
+        self,
+        request: _library_service_pb2.EraseSubjectRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_library_service_pb2.EraseSubjectResponse, _abc.Awaitable[_library_service_pb2.EraseSubjectResponse]]:
+        """Erases everything that this service holds of a subject, for `ErasureService.PurgeSubject`, which asks all services.
+        In all libraries: its face templates, documents whose metadata has its `subject_id`, and their former versions.
+        An export that is open of such a library ends: EXPORT_EXPIRED.
+        Idempotent: what is gone is not found again. Errors: STORAGE_FAILED with a retry delay where a reader holds up the erasure
+        from the files; then repeat it.
         """
 
     @_abc_1.abstractmethod

@@ -1,6 +1,7 @@
 import type { JSX } from "preact";
 
 import { count } from "../../language";
+import { documentTypeName } from "../../parts/document/words";
 import { size, span } from "../../parts/units";
 import type { Row, Stage } from "./rows";
 import { say, why } from "./words";
@@ -35,8 +36,13 @@ export function ImageRow({ row, etaMs, onOpen, onRetry }: Props): JSX.Element {
       <span class="quiet time">{timeOf(row, etaMs)}</span>
       <span class={`badge ${TONE[row.stage] ?? ""}`}>{say(`stage.${row.stage}`)}</span>
       {onRetry && mayBeRetried(row) ? (
-        <button type="button" aria-label={say("retry.one", { name: row.fileName })} onClick={onRetry}>
-          {say("retry")}
+        <button
+          type="button"
+          class="retry"
+          aria-label={say("retry.one", { name: row.fileName })}
+          onClick={onRetry}
+        >
+          <span>{say("retry")}</span>
         </button>
       ) : null}
     </div>
@@ -46,7 +52,7 @@ export function ImageRow({ row, etaMs, onOpen, onRetry }: Props): JSX.Element {
 function outcome(row: Row): string {
   if (row.document) {
     const { documentType, fields } = row.document;
-    return `${titled(documentType)} · ${say("fields", { count: count(fields.length) })}`;
+    return `${documentTypeName(documentType)} · ${say("fields", { count: count(fields.length) })}`;
   }
   if (row.reason !== undefined) return why(row.reason, row.message ?? "");
   return row.sizeBytes > 0 ? size(row.sizeBytes) : "";
@@ -55,10 +61,4 @@ function outcome(row: Row): string {
 function timeOf(row: Row, etaMs: number | undefined): string {
   if (row.durationMs !== undefined) return span(row.durationMs);
   return etaMs === undefined ? "" : say("eta", { time: span(etaMs) });
-}
-
-/** `id_card` → `Id card`. */
-export function titled(key: string): string {
-  const text = key.replaceAll("_", " ");
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -4,8 +4,8 @@ import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 
 import { Drawer } from "../../parts/drawer";
+import { documentTypeName, fieldName } from "../../parts/document/words";
 import { percent } from "../../parts/units";
-import { titled } from "./image_row";
 import type { Row } from "./rows";
 import { say } from "./words";
 
@@ -22,7 +22,8 @@ export function ResultDrawer({ row, document, file, onClose }: Props): JSX.Eleme
   return (
     <Drawer title={row.fileName} onClose={onClose}>
       <p class="quiet">
-        {titled(document.documentType)} · {say("confidence", { percent: percent(document.typeConfidence) })}
+        {documentTypeName(document.documentType)} ·{" "}
+        {say("confidence", { percent: percent(document.typeConfidence) })}
       </p>
       {file && <Picture file={file} />}
       {document.fields.length === 0 && <p>{say("no.fields")}</p>}
@@ -65,7 +66,9 @@ function FieldLine({ field }: { readonly field: ExtractedField }): JSX.Element {
   const rule = field.validation?.rule ?? "";
   return (
     <div>
-      <dt class="quiet mono">{field.index === 0 ? field.key : `${field.key} ${field.index}`}</dt>
+      <dt class="quiet">
+        {fieldName(field.key, field.index)} <span class="mono">{field.key}</span>
+      </dt>
       <dd>
         <span>{field.value || field.rawValue}</span>
         <span class="quiet">{percent(field.confidence)}</span>

@@ -4,7 +4,7 @@ import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
 
 import { extraction } from "../../api";
-import { titled } from "./image_row";
+import { documentTypeName } from "../../parts/document/words";
 import { say } from "./words";
 
 /** What kind of documents the images show, where somebody knows. */
@@ -26,9 +26,9 @@ export function TypeChoice({ type }: { readonly type: Signal<string> }): JSX.Ele
       {say("type")}
       <select value={type.value} onChange={(event) => (type.value = event.currentTarget.value)}>
         <option value="">{say("type.detect")}</option>
-        {types.value.map(({ key }) => (
+        {types.value.map(({ key, title }) => (
           <option key={key} value={key}>
-            {titled(key)}
+            {documentTypeName(key, title)}
           </option>
         ))}
       </select>

@@ -217,10 +217,20 @@ export class BatchWork {
         this.stream.value = state;
         if (state === "failed") this.failure.value = failure;
       },
+      ask: (signal) => this.#ask(batchId, signal),
     });
     this.#watch = watch;
     this.stream.value = watch.state;
     void watch.start();
+  }
+
+  /** Takes the rows as they are now; what the stream tells again later changes nothing. */
+  async #ask(batchId: string, signal: AbortSignal): Promise<void> {
+    const { batch } = await this.#service.getBatch({ batchId }, { signal });
+    const items = await itemsOf(this.#service, batchId, signal);
+    signal.throwIfAborted();
+    this.#set(items.map(rowOf));
+    if (batch && ENDED.has(batch.state)) this.#follow(batch);
   }
 
   #take(event: BatchEvent): void {

@@ -5,7 +5,8 @@ import {
 } from "@protos/vidence/extraction/v1/document_pb";
 import type { JSX } from "preact";
 
-import { language } from "../../language";
+import { documentTypeName, fieldName } from "../../parts/document/words";
+import { percent } from "../../parts/units";
 import { fieldId, type Reading } from "./reading";
 import { hasWord, say, word } from "./words";
 
@@ -23,7 +24,7 @@ export function FieldList({ reading, onPick }: Props): JSX.Element {
       <header class="row spread">
         <h2>{say("fields")}</h2>
         {reading.documentType !== "" && (
-          <span class="badge accent">{word("type", reading.documentType)}</span>
+          <span class="badge accent">{documentTypeName(reading.documentType)}</span>
         )}
       </header>
       {state === "reading" && <ReadingProgress fraction={reading.fraction} />}
@@ -72,7 +73,6 @@ function FieldLine({
 
 function FieldNotes({ field }: { readonly field: ExtractedField }): JSX.Element {
   const { validation } = field;
-  const percent = new Intl.NumberFormat(language.value, { style: "percent" }).format(field.confidence);
   return (
     <small class="quiet row">
       {validation?.verdict === ValidationVerdict.VALID && <span class="good">{say("validation.1")}</span>}
@@ -81,16 +81,14 @@ function FieldNotes({ field }: { readonly field: ExtractedField }): JSX.Element 
       )}
       {field.corrections.length > 0 && <span class="warning">{say("corrected")}</span>}
       {field.source !== FieldSource.UNSPECIFIED && <span>{word("source", field.source)}</span>}
-      <span>{say("confidence", { percent })}</span>
+      <span>{say("confidence", { percent: percent(field.confidence) })}</span>
     </small>
   );
 }
 
 function titleOf(field: ExtractedField, reading: Reading): string {
-  const number = field.index > 1 ? ` ${field.index}` : "";
-  if (hasWord("field", field.key)) return word("field", field.key) + number;
   const planned = reading.planned.find((other) => other.key === field.key);
-  return (planned?.title ?? field.key) + number;
+  return fieldName(field.key, field.index, planned?.title);
 }
 
 function failureWords(failure: string): string {

@@ -4,11 +4,12 @@ import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
 
 import { extraction } from "../../api";
+import { documentTypeName } from "../../parts/document/words";
 import { FieldList } from "./field_list";
 import { fieldId, type Reading } from "./reading";
 import { pointsOf } from "./stage";
 import type { Upload } from "./upload";
-import { hasWord, say, word } from "./words";
+import { say } from "./words";
 
 const ACCEPTED = "image/jpeg,image/png,image/webp,image/tiff,image/bmp,application/pdf";
 
@@ -44,7 +45,9 @@ export function UploadForm({
       <TypeChoice value={type.value} onChange={(key) => (type.value = key)} />
       <label class="file">
         {say("upload.choose")}
+        {/* A browser labels its own button in its own language. */}
         <input
+          class="visually-hidden"
           type="file"
           accept={ACCEPTED}
           onChange={(event) => {
@@ -86,7 +89,7 @@ function TypeChoice({ value, onChange }: TypeProps): JSX.Element {
         <option value="">{say("upload.detect")}</option>
         {types.value.map(({ key, title }) => (
           <option key={key} value={key}>
-            {hasWord("type", key) ? word("type", key) : title}
+            {documentTypeName(key, title)}
           </option>
         ))}
       </select>

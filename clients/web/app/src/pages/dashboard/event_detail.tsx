@@ -1,15 +1,12 @@
-import { createRegistry, toJson } from "@bufbuild/protobuf";
 import { anyUnpack, timestampDate } from "@bufbuild/protobuf/wkt";
 import { type Event, Severity } from "@protos/vidence/event/v1/event_pb";
-import { file_vidence_extraction_v1_extraction_events } from "@protos/vidence/extraction/v1/extraction_events_pb";
 import type { JSX } from "preact";
 
 import { fullTime } from "../../language";
 import { Drawer } from "../../parts/drawer";
+import { jsonText, PAYLOADS } from "../../parts/payloads";
 import { ReviewLink } from "../../parts/review_link";
 import { say } from "./words";
-
-const PAYLOADS = createRegistry(file_vidence_extraction_v1_extraction_events);
 
 /** Everything that an event says. */
 export function EventDetail({
@@ -25,7 +22,7 @@ export function EventDetail({
     [say("subject"), event.subject],
     [say("source"), event.source],
     [say("id"), event.id],
-    [say("severity"), say(`severity.${severity as 1 | 2 | 3 | 4 | 5}`)],
+    [say("level"), say(`severity.${severity as 1 | 2 | 3 | 4 | 5}`)],
     [say("cursor"), event.cursor],
     ...Object.entries(event.attributes),
   ];
@@ -59,5 +56,5 @@ function payloadText(event: Event): string {
   if (payload.case !== "data") return "";
   const message = anyUnpack(payload.value, PAYLOADS);
   const schema = message && PAYLOADS.getMessage(message.$typeName);
-  return message && schema ? JSON.stringify(toJson(schema, message), undefined, 2) : payload.value.typeUrl;
+  return message && schema ? jsonText(schema, message) : payload.value.typeUrl;
 }

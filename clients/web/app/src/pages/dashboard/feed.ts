@@ -15,6 +15,7 @@ export interface Selection {
 type Wanted = MessageInitShape<typeof EventFilterSchema>;
 
 const KEPT = 10_000;
+const PAGE = 200;
 /** Events that come sooner after a drawing than this are drawn together, ms; one that comes alone is drawn at once. */
 const PACE_MS = 100;
 
@@ -26,6 +27,8 @@ export class Feed {
   readonly missed = signal(0n);
   #watch: Watch<Event> | undefined;
   #fresh: Event[] = [];
+  /** What single calls told: the stream tells it again when it is back. */
+  #asked = new Set<string>();
   #drawing: number | undefined;
   #pause: ReturnType<typeof setTimeout> | undefined;
   #drawnMs = -PACE_MS;
@@ -36,10 +39,11 @@ export class Feed {
   async open(selection: Selection): Promise<void> {
     this.close();
     this.events.value = [];
+    this.#asked.clear();
     const filter = filterOf(selection);
     const opening = ++this.#opening;
     // The page begins with what happened last, and goes on from exactly there.
-    const listed = await service.listEvents({ filter, pageSize: 200 });
+    const listed = await service.listEvents({ filter, pageSize: PAGE });
     // Meanwhile something else may have been asked for.
     if (opening !== this.#opening) return;
     this.events.value = listed.events;
@@ -74,9 +78,10 @@ export class Feed {
           { signal },
         ),
       onEvents: (list) => {
-        this.#fresh.push(...list);
+        this.#fresh.push(...list.filter(({ cursor }) => !this.#asked.delete(cursor)));
         this.#drawSoon();
       },
+      ask: (signal) => this.#ask(filter, signal),
       onGap: (gap) => (this.missed.value += gap.missedCount ?? 0n),
       onState: (state) => {
         if (this.#watch === watch) this.state.value = state;
@@ -85,6 +90,21 @@ export class Feed {
     this.#watch = watch;
     this.state.value = watch.state;
     void watch.start();
+  }
+
+  /** Takes what is newer than what is shown. */
+  async #ask(filter: Wanted, signal: AbortSignal): Promise<void> {
+    const known = new Set(this.events.value.map(({ cursor }) => cursor));
+    const fresh: Event[] = [];
+    let pageToken = "";
+    do {
+      const page = await service.listEvents({ filter, pageSize: PAGE, pageToken }, { signal });
+      const unknown = page.events.filter(({ cursor }) => !known.has(cursor));
+      fresh.push(...unknown);
+      pageToken = unknown.length < page.events.length ? "" : page.nextPageToken;
+    } while (pageToken !== "" && fresh.length < KEPT);
+    for (const { cursor } of fresh) this.#asked.add(cursor);
+    this.events.value = [...fresh, ...this.events.value].slice(0, KEPT);
   }
 
   #drawSoon(): void {

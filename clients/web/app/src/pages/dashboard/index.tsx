@@ -74,6 +74,8 @@ interface ToolbarProps {
 }
 
 function Toolbar({ selection, paused, onSelect, onPause }: ToolbarProps): JSX.Element {
+  // Held here, since events that come in draw the page again while somebody types.
+  const typed = useSignal(selection.types);
   return (
     <div class="row">
       <label class="row">
@@ -81,9 +83,10 @@ function Toolbar({ selection, paused, onSelect, onPause }: ToolbarProps): JSX.El
         <input
           type="search"
           placeholder={say("types.hint")}
-          value={selection.types}
-          onChange={(event) => {
-            onSelect({ ...selection, types: event.currentTarget.value });
+          value={typed.value}
+          onInput={(event) => (typed.value = event.currentTarget.value)}
+          onChange={() => {
+            onSelect({ ...selection, types: typed.value });
           }}
         />
       </label>

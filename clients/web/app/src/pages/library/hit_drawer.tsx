@@ -2,8 +2,8 @@ import type { Hit, ScorePart } from "@protos/vidence/library/v1/search_pb";
 import type { JSX } from "preact";
 
 import { Drawer } from "../../parts/drawer";
+import { decimal } from "../../parts/units";
 import { shown } from "./conditions";
-import { decimal } from "./hit_row";
 import { say } from "./words";
 
 interface Props {

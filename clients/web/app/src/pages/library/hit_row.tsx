@@ -1,7 +1,7 @@
 import type { Hit } from "@protos/vidence/library/v1/search_pb";
 import type { JSX } from "preact";
 
-import { language } from "../../language";
+import { decimal } from "../../parts/units";
 import { shown } from "./conditions";
 import { say } from "./words";
 
@@ -22,7 +22,9 @@ export function HitRow({ hit, text, fresh, onOpen }: Props): JSX.Element {
           <strong>{hit.documentId}</strong>
           <span class="row">
             {fresh && <span class="badge good">{say("fresh")}</span>}
-            <span class="quiet score">{say("score", { score: decimal(hit.score) })}</span>
+            {hit.score !== 0 && (
+              <span class="quiet score">{say("score", { score: decimal(hit.score) })}</span>
+            )}
           </span>
         </span>
         <span class="snippet">{text}</span>
@@ -36,9 +38,4 @@ export function HitRow({ hit, text, fresh, onOpen }: Props): JSX.Element {
       </button>
     </li>
   );
-}
-
-/** A score: three digits that count. */
-export function decimal(value: number): string {
-  return new Intl.NumberFormat(language.value, { maximumSignificantDigits: 3 }).format(value);
 }

@@ -39,6 +39,10 @@ export class ReviewList {
         // Several changes at once are looked at once.
         this.#timer ??= setTimeout(() => void this.#load(), SETTLE_MS);
       },
+      ask: async () => {
+        await this.#load();
+        if (this.failed.value !== "") throw new Error(this.failed.value);
+      },
       onState: (state) => {
         this.state.value = state;
         // From here on nothing is missed.

@@ -120,6 +120,9 @@ export class Room {
       },
       // What the log has forgotten is in the review all the same.
       onGap: () => void this.#load().catch(() => undefined),
+      ask: async () => {
+        await this.#load();
+      },
       onState: (state) => {
         this.state.value = state;
       },

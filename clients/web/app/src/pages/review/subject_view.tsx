@@ -2,7 +2,7 @@ import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 
 import { batches, capture, events } from "../../api";
-import { count } from "../../language";
+import { count, language } from "../../language";
 import { StoredPicture } from "../../parts/session/stored_picture";
 import { sessionWord } from "../../parts/session/words";
 import { kindIn, kindOf, nameOf } from "./subject";
@@ -32,8 +32,8 @@ export function SubjectView({
     return () => {
       call.abort();
     };
-    // Whoever changes the review may have changed what it is about.
-  }, [subject, revision]);
+    // Whoever changes the review may have changed what it is about; its lines are words of a language.
+  }, [subject, revision, language.value]);
   return (
     <section class="panel stack subject" aria-label={say("subject")}>
       <h2>

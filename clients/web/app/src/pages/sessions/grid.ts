@@ -9,6 +9,9 @@ export type OpenSessions = (
   signal: AbortSignal,
 ) => AsyncIterable<WatchResponse<SessionsEvent>>;
 
+/** Gives the newest sessions, for networks where streams do not come through. */
+export type ListSessions = (signal: AbortSignal) => Promise<readonly Session[]>;
+
 const KEPT = 1000;
 
 /** All sessions as they are now, the newest first. Bound: 1,000; the oldest leave the page. */
@@ -16,13 +19,15 @@ export class SessionGrid {
   readonly sessions = signal<readonly Session[]>([]);
   readonly state = signal<WatchState>("connecting");
   readonly #open: OpenSessions;
+  readonly #list: ListSessions | undefined;
   #watch: Watch<SessionsEvent> | undefined;
   #known = new Map<string, Session>();
   /** What the snapshot that is coming has told so far; undefined when it is complete. */
   #snapshot: Set<string> | undefined;
 
-  constructor(open: OpenSessions) {
+  constructor(open: OpenSessions, list?: ListSessions) {
     this.#open = open;
+    this.#list = list;
   }
 
   /** Begins with a snapshot and goes on with changes. */
@@ -42,6 +47,7 @@ export class SessionGrid {
       onState: (state, failure) => {
         if (this.#watch === watch) this.#heard(state, failure);
       },
+      ...this.#asking(),
     });
     this.#watch = watch;
     this.state.value = watch.state;
@@ -60,6 +66,17 @@ export class SessionGrid {
     const forgotten = state === "failed" && failure?.reason.startsWith("CURSOR_");
     const broken = state === "lost" && this.#snapshot !== undefined && this.#watch?.cursor !== "";
     if (forgotten || broken) this.start();
+  }
+
+  #asking(): { ask?: (signal: AbortSignal) => Promise<void> } {
+    const list = this.#list;
+    if (list === undefined) return {};
+    return {
+      ask: async (signal) => {
+        for (const session of await list(signal)) this.#known.set(session.id, session);
+        this.#draw();
+      },
+    };
   }
 
   #take(event: SessionsEvent): void {

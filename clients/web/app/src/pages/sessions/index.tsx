@@ -20,16 +20,19 @@ import { say } from "./words";
 /** All capture sessions as they come, change and end. */
 export const sessionsPage: Page = { path: "/sessions", title: () => say("title"), component: Sessions };
 
+const LISTED = 200;
 const SHOWN = ["all", "active", "over"] as const;
 type Shown = (typeof SHOWN)[number];
 
 function Sessions(): JSX.Element {
   const [grid] = useState(
     () =>
-      new SessionGrid((cursor, signal) =>
-        capture.watchSessions(cursor === "" ? {} : { start: { case: "afterCursor", value: cursor } }, {
-          signal,
-        }),
+      new SessionGrid(
+        (cursor, signal) =>
+          capture.watchSessions(cursor === "" ? {} : { start: { case: "afterCursor", value: cursor } }, {
+            signal,
+          }),
+        async (signal) => (await capture.listSessions({ pageSize: LISTED }, { signal })).sessions,
       ),
   );
   const shown = useSignal<Shown>("all");

@@ -132,7 +132,7 @@ function evidenceLines(evidence: GetSessionEvidenceResponse): readonly string[] 
         `${say("evidence.passive", { number: index + 1 })}: ${of(passive.mean, passive.threshold)}`,
     ),
     ...Object.entries(evidence.replaySigns).map(
-      ([name, times]) => `${say("evidence.sign", { name: name.replaceAll("_", " ") })} (${times})`,
+      ([name, times]) => `${say("evidence.sign", { name: sessionWord("warning", name) })} (${times})`,
     ),
   ];
 }
@@ -175,14 +175,19 @@ function Happenings({ session }: { readonly session: Session }): JSX.Element {
 }
 
 function Happening({ event }: { readonly event: CaptureEvent }): JSX.Element {
+  const [open, setOpen] = useState(false);
   return (
     <li>
-      <details>
+      <details
+        onToggle={(toggled) => {
+          setOpen(toggled.currentTarget.open);
+        }}
+      >
         <summary>
           <time class="mono quiet">{event.emitTime ? clockTime(timestampDate(event.emitTime)) : ""}</time>{" "}
           <strong>{titleOf(event)}</strong> {detailOf(event)}
         </summary>
-        <pre class="mono">{jsonOf(event)}</pre>
+        {open && <pre class="mono">{jsonOf(event)}</pre>}
       </details>
     </li>
   );

@@ -1,6 +1,6 @@
-import { toJson } from "@bufbuild/protobuf";
 import { type CaptureEvent, CaptureEventSchema } from "@protos/vidence/capture/v1/session_event_pb";
 
+import { jsonText } from "../../parts/payloads";
 import { saySession, sessionWord } from "../../parts/session/words";
 import { word } from "./words";
 
@@ -40,7 +40,7 @@ export function detailOf(event: CaptureEvent): string {
     case "extractionField":
       return payload.value.field?.key ?? "";
     case "warning":
-      return payload.value.code.replaceAll("_", " ");
+      return sessionWord("warning", payload.value.code);
     case "error":
     case "extractionFailed":
       return payload.value.status?.message ?? "";
@@ -55,5 +55,5 @@ export function detailOf(event: CaptureEvent): string {
 
 /** Everything that an event says, as JSON. */
 export function jsonOf(event: CaptureEvent): string {
-  return JSON.stringify(toJson(CaptureEventSchema, event), undefined, 2);
+  return jsonText(CaptureEventSchema, event);
 }

@@ -32,8 +32,11 @@ export class BusNumbers {
           { signal },
         ),
       onEvents: (events) => {
-        const fresh = events.flatMap(({ payload }) => (payload.case === "snapshot" ? [payload.value] : []));
-        this.snapshots.value = [...this.snapshots.value, ...fresh].slice(-KEPT);
+        this.#add(events.flatMap(({ payload }) => (payload.case === "snapshot" ? [payload.value] : [])));
+      },
+      ask: async (signal) => {
+        const { statistics } = await service.getStatistics({}, { signal });
+        if (statistics) this.#add([statistics]);
       },
       onGap: () => (this.missed.value = true),
       onState: (state) => {
@@ -43,6 +46,10 @@ export class BusNumbers {
     this.#watch = watch;
     this.state.value = watch.state;
     void watch.start();
+  }
+
+  #add(fresh: readonly Statistics[]): void {
+    this.snapshots.value = [...this.snapshots.value, ...fresh].slice(-KEPT);
   }
 
   close(): void {

@@ -5,6 +5,7 @@ import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 
 import { language } from "../../language";
+import { textSize } from "../../parts/text_size";
 import { scheme } from "../../scheme";
 import type { Columns } from "./bus";
 
@@ -18,6 +19,11 @@ interface Props {
 }
 
 const HEIGHT_PX = 220;
+const AXIS_TEXT_PX = 12;
+/** What is shown: five minutes up to the newest point. */
+const SHOWN_S = 300;
+/** A quiet line is no mountain range. */
+const LOWEST_TOP = 4;
 /** Tokens of the lines' colours, in their order. */
 const COLOURS = ["--accent", "--good", "--warning"] as const;
 
@@ -25,14 +31,15 @@ const COLOURS = ["--accent", "--good", "--warning"] as const;
 export function Chart({ title, text, columns, names }: Props): JSX.Element {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot>();
-  const key = `${names.join("|")} ${scheme.value} ${language.value}`;
+  const heightPx = HEIGHT_PX * textSize.value;
+  const key = `${names.join("|")} ${scheme.value} ${language.value} ${heightPx}`;
   useEffect(() => {
     const element = place.current;
     if (element === null) return undefined;
     const drawn = new uPlot(optionsOf(element, names), [[]], element);
     plot.current = drawn;
     const resized = new ResizeObserver(() => {
-      drawn.setSize({ width: element.clientWidth, height: HEIGHT_PX });
+      drawn.setSize({ width: element.clientWidth, height: heightPx });
     });
     resized.observe(element);
     return () => {
@@ -69,16 +76,20 @@ function Legend({ names }: { readonly names: readonly string[] }): JSX.Element {
 }
 
 function optionsOf(element: HTMLElement, names: readonly string[]): uPlot.Options {
-  const axis = { stroke: colour(element, "--text-quiet"), ticks: { show: false } };
+  const font = `${AXIS_TEXT_PX * textSize.value}px ${getComputedStyle(element).fontFamily}`;
+  const axis = { stroke: colour(element, "--text-quiet"), ticks: { show: false }, font };
   const grid = { stroke: colour(element, "--line"), width: 1 };
   const time = new Intl.DateTimeFormat(language.value, { timeStyle: "medium" });
   const number = new Intl.NumberFormat(language.value, { maximumFractionDigits: 1 });
   return {
     width: element.clientWidth,
-    height: HEIGHT_PX,
+    height: HEIGHT_PX * textSize.value,
     legend: { show: false },
     cursor: { show: false },
-    scales: { y: { range: (_, __, highest) => [0, Math.max(1, highest * 1.1)] } },
+    scales: {
+      x: { range: ({ data }) => lastMinutes(data[0].at(-1)) },
+      y: { range: (_, __, highest) => [0, Math.max(LOWEST_TOP, highest * 1.1)] },
+    },
     series: [
       {},
       ...names.map((label, index) => ({
@@ -93,11 +104,22 @@ function optionsOf(element: HTMLElement, names: readonly string[]): uPlot.Option
         ...axis,
         grid: { show: false },
         values: (_, splits) => splits.map((at) => time.format(at * 1000)),
-        space: 110,
+        space: 110 * textSize.value,
+        incrs: [15, 30, 60, 120],
       },
-      { ...axis, grid, values: (_, splits) => splits.map((value) => number.format(value)), size: 56 },
+      {
+        ...axis,
+        grid,
+        values: (_, splits) => splits.map((value) => number.format(value)),
+        size: 56 * textSize.value,
+      },
     ],
   };
+}
+
+/** Five minutes that end with the newest point, or now where there is none yet; seconds since 1970. */
+function lastMinutes(newestS = Date.now() / 1000): [number, number] {
+  return [newestS - SHOWN_S, newestS];
 }
 
 /** A colour token as a canvas understands it. */

@@ -5,8 +5,9 @@ import type { Statistics, SubscriberStatistics } from "@protos/vidence/event/v1/
 import type { JSX } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 
-import { count, language } from "../../language";
+import { count } from "../../language";
 import { StreamState } from "../../parts/stream_state";
+import { megabytes } from "../../parts/units";
 import type { Page } from "..";
 import { BusNumbers, columnsOf } from "./bus";
 import { Chart } from "./chart";
@@ -82,7 +83,7 @@ function Numbers({ statistics }: { readonly statistics: Statistics }): JSX.Eleme
     [say("pending"), count(statistics.pendingEvents)],
     [say("errors"), count(statistics.totalErrors)],
     [say("kept"), count(log?.eventCount ?? 0n)],
-    [say("size"), megabytes(log?.sizeBytes ?? 0n)],
+    [say("size"), megabytes(Number(log?.sizeBytes ?? 0n))],
     [say("uptime"), uptimeDuration ? lasting(uptimeDuration) : ""],
   ];
   return (
@@ -175,11 +176,6 @@ function Subscribers({
       </table>
     </div>
   );
-}
-
-function megabytes(bytes: bigint): string {
-  const format = { style: "unit", unit: "megabyte", maximumFractionDigits: 1 } as const;
-  return new Intl.NumberFormat(language.value, format).format(Number(bytes) / 1e6);
 }
 
 /** Hours, minutes and seconds, `1:02:03`. */

@@ -1,4 +1,4 @@
-"""How far a transfer is, for people: rate and time to go, on stderr."""
+"""How far a long piece of work is, for people: rate and time to go."""
 
 from __future__ import annotations
 
@@ -21,16 +21,20 @@ from rich.text import Text
 
 
 class RateColumn(ProgressColumn):
-    """Documents per second."""
+    """How many per second; `unit` in the plural."""
+
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self._unit = unit
 
     def render(self, task: Task) -> Text:
         """Draws it."""
         speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{speed:,.0f} documents/s", style="cyan")
+        return Text("" if speed is None else f"{speed:,.0f} {self._unit}/s", style="cyan")
 
 
 class Transfer:
-    """One transfer as it is shown; tells nothing where stderr is no terminal."""
+    """One piece of work as it is shown; tells nothing where there is no terminal."""
 
     def __init__(self, progress: Progress, total: float | None, what: str) -> None:
         self._progress = progress
@@ -44,25 +48,38 @@ class Transfer:
 
 
 @contextmanager
-def documents(what: str, total: int | None = None) -> Iterator[Transfer]:
-    """Counts documents."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), RateColumn())
-    with _shown(*columns) as progress:
+def counted(
+    what: str, unit: str, total: int | None = None, *, console: Console | None = None
+) -> Iterator[Transfer]:
+    """Counts things; `unit` in the plural.
+
+    Args:
+        what: What is done with them.
+        unit: What they are.
+        total: How many there are; None: not known.
+        console: Where it is shown; None: stderr. Whoever prints meanwhile to the same terminal uses this one.
+    """
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), RateColumn(unit))
+    with _shown(*columns, console=console) as progress:
         yield Transfer(progress, total, what)
 
 
 @contextmanager
 def bytes_of(what: str, total: int | None) -> Iterator[Transfer]:
-    """Counts bytes of a file."""
+    """Counts bytes of a file, on stderr."""
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with _shown(*columns) as progress:
         yield Transfer(progress, total, what)
 
 
 @contextmanager
-def _shown(*columns: ProgressColumn) -> Iterator[Progress]:
-    errors = Console(stderr=True)
+def _shown(*columns: ProgressColumn, console: Console | None = None) -> Iterator[Progress]:
+    shown_on = console or Console(stderr=True)
     with Progress(
-        *columns, TimeRemainingColumn(), console=errors, disable=not errors.is_terminal, transient=False
+        *columns,
+        TimeRemainingColumn(),
+        console=shown_on,
+        disable=not shown_on.is_terminal,
+        transient=console is not None,
     ) as progress:
         yield progress

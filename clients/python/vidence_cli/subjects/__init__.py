@@ -1,0 +1,1 @@
+"""`vidence subjects`: erase people, and keep the receipts."""

@@ -1,0 +1,1 @@
+"""Erasure: everything that the suite holds of a person goes, and a receipt says so."""

@@ -1,0 +1,1 @@
+"""What a purge is, and what its receipt says."""

@@ -1,0 +1,1 @@
+"""Revisions of the erasure service's database (Alembic)."""
