@@ -140,7 +140,7 @@ async def house(folder: Path, sealing: Sealing | None) -> AsyncIterator[House]:
         )
         read_only = FolderBlobs(folder / MONITOR_IMAGES, clock=clock, ids=ids, form=sealing)
         capture = await stack.enter_async_context(
-            capture_server(folder, form=sealing, snapshots=MonitorSnapshots(read_only))
+            capture_server(folder, form=sealing, snapshots=MonitorSnapshots({"default": read_only}))
         )
         batch = await stack.enter_async_context(batch_server(folder, form=sealing))
         library = await stack.enter_async_context(open_library(folder, sealing=sealing))
@@ -266,7 +266,7 @@ async def test_a_rotation_that_was_killed_is_taken_up_again(tmp_path: Path, call
         code, told = await run(environ, "rotate")
         assert code == 0, told
         await eventually(lambda: plain.found() == set())
-        counts = await count_all(StateLocation(data), Sealing())
+        counts = await count_all(StateLocation(data), Sealing(), ["default"])
         assert {key_id for by_key in counts.values() for key_id in by_key} == {"first"}
         assert sum(counts["face templates"].values()) == 3
     assert not list(data.rglob("*.part"))

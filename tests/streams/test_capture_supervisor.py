@@ -117,7 +117,7 @@ async def test_the_snapshot_of_a_person_is_fetched_as_any_picture(tmp_path: Path
         blob = await of_monitor.put(jpeg, tenant="default", expire_time=clock.now() + timedelta(hours=1))
     read_only = FolderBlobs(tmp_path / "monitor_images", clock=clock, ids=IdFactory(clock))
     image_id = blob.id.replace("blb_", "img_")
-    async with capture_server(tmp_path, snapshots=MonitorSnapshots(read_only)) as server:
+    async with capture_server(tmp_path, snapshots=MonitorSnapshots({"default": read_only})) as server:
         messages = [message async for message in server.stub.GetImage(pb.GetImageRequest(image_id=image_id))]
         start = next(message.image_start for message in messages if message.HasField("image_start"))
         assert (start.image.id, start.image.sha256, start.size_bytes) == (image_id, blob.sha256, len(jpeg))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import partial
 
-from vidence_server.access.principal import DEFAULT_TENANT
 from vidence_server.capture.domain.results import CapturedTarget, ImageRef
 from vidence_server.capture.frames import Shot
 from vidence_server.capture.ports import DevelopedImage, Eyes, FoundPicture, Snapshots
@@ -75,11 +74,9 @@ class PictureAlbum:
         try:
             found = await self._store.image(tenant, image_id)
         except DomainError as error:
-            # The monitor's people are of the default tenant, as its events are.
-            theirs = self._snapshots is not None and tenant == DEFAULT_TENANT
-            if self._snapshots is None or not theirs or error.reason is not Reason.IMAGE_NOT_FOUND:
+            if self._snapshots is None or error.reason is not Reason.IMAGE_NOT_FOUND:
                 raise
-            return await self._snapshots.find(image_id)
+            return await self._snapshots.find(tenant, image_id)
         pieces = partial(self._blobs.chunks, found.blob_id, tenant=tenant)
         return FoundPicture(_reference(found), found.size_bytes, found.session_id, pieces)
 

@@ -148,6 +148,6 @@ class FoundPicture:
 class Snapshots(Protocol):
     """Pictures that a monitor keeps."""
 
-    async def find(self, image_id: str) -> FoundPicture:
-        """A snapshot; raises `DomainError`, IMAGE_NOT_FOUND."""
+    async def find(self, tenant: str, image_id: str) -> FoundPicture:
+        """A snapshot of a tenant's monitor; raises `DomainError`, IMAGE_NOT_FOUND."""
         ...

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Mapping
 from functools import partial
 
 import cv2
 import numpy as np
 
-from vidence_server.access.principal import DEFAULT_TENANT
 from vidence_server.capture.domain.results import ImageRef
 from vidence_server.capture.ports import FoundPicture
 from vidence_server.core.errors import DomainError, Reason
@@ -25,23 +25,26 @@ class MonitorSnapshots:
     monitor is another process, and what it keeps expires by itself.
     """
 
-    def __init__(self, blobs: BlobStore) -> None:
+    def __init__(self, blobs: Mapping[str, BlobStore]) -> None:
         """Snapshots.
 
         Args:
-            blobs: Where the monitor puts them; only read here.
+            blobs: Where the monitors of a tenant put them; only read here.
         """
         self._blobs = blobs
 
-    async def find(self, image_id: str) -> FoundPicture:
-        """A snapshot.
+    async def find(self, tenant: str, image_id: str) -> FoundPicture:
+        """A snapshot of a tenant's monitor.
 
         Raises:
             DomainError: IMAGE_NOT_FOUND: unknown or expired; STORAGE_FAILED.
         """
+        blobs = self._blobs.get(tenant)
+        if blobs is None:
+            raise _not_found()
         blob_id = f"blb_{image_id.removeprefix('img_')}"
         try:
-            content = await self._blobs.get(blob_id, tenant=DEFAULT_TENANT)
+            content = await blobs.get(blob_id, tenant=tenant)
         except DomainError as error:
             if error.reason is not Reason.BLOB_NOT_FOUND:
                 raise
@@ -49,7 +52,7 @@ class MonitorSnapshots:
         width, height = await asyncio.to_thread(_size_px, content)
         digest = hashlib.sha256(content).hexdigest()
         reference = ImageRef(image_id, digest, "image/jpeg", width, height, expire_time=None)
-        pieces = partial(self._blobs.chunks, blob_id, tenant=DEFAULT_TENANT)
+        pieces = partial(blobs.chunks, blob_id, tenant=tenant)
         return FoundPicture(reference, len(content), "", pieces)
 
 

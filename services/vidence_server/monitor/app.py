@@ -206,10 +206,7 @@ async def _own_database(
 
 
 def images_of(tenant: str) -> str:
-    """The folder of a tenant's snapshots: who knows an id in a folder gets the picture, so each has one.
-
-    The capture service gives out those of the default tenant.
-    """
+    """The folder of a tenant's snapshots: who knows an id in a folder gets the picture, so each has one."""
     if tenant == DEFAULT_TENANT:
         return IMAGES
     return f"{IMAGES}_{hashlib.sha256(tenant.encode()).hexdigest()[:16]}"

@@ -13,7 +13,7 @@ from vidence_server.extraction import app as extraction
 from vidence_server.extraction import convert
 from vidence_server.extraction.service import ExtractionRequest
 from vidence_server.inference.engine import Priority
-from vidence_server.monitor.app import IMAGES as MONITOR_IMAGES
+from vidence_server.monitor.app import images_of
 from vidence_server.storage.blobs import FolderBlobs
 from vidence_server.suite.at_rest import sealing_of
 from vidence_server.suite.process import Process
@@ -55,8 +55,10 @@ async def open_service(process: Process) -> None:
         FolderBlobs(folder / IMAGES, clock=process.clock, ids=process.ids, form=form)
     )
     # Opened to read only: the monitor, another process, sweeps its own pictures.
-    of_monitor = FolderBlobs(folder / MONITOR_IMAGES, clock=process.clock, ids=process.ids, form=form)
-    snapshots = MonitorSnapshots(of_monitor)
+    of_monitors = {
+        tenant: FolderBlobs(folder / images_of(tenant), clock=process.clock, ids=process.ids, form=form)
+        for tenant in process.tenants
+    }
     capture = await process.stack.enter_async_context(
         app.open_service(
             settings.capture,
@@ -66,7 +68,7 @@ async def open_service(process: Process) -> None:
                 engine=process.models,
                 sessions=process.sessions,
                 extract=extract,
-                snapshots=snapshots,
+                snapshots=MonitorSnapshots(of_monitors),
             ),
             blobs,
             await process.bus_for_others(),

@@ -119,7 +119,7 @@ def status(path: Path | None, *, as_json: bool) -> None:
     settings, sealing = _opened(path)
     try:
         current = sealing.current_key_id() if sealing.on else ""
-        counts = asyncio.run(count_all(settings.storage.location, sealing))
+        counts = asyncio.run(count_all(settings.storage.location, sealing, settings.access.tenants))
     except DomainError as error:
         raise click.ClickException(error.message) from None
     if not as_json:
@@ -140,7 +140,7 @@ async def _rotate(settings: SuiteSettings, sealing: Sealing, *, as_json: bool) -
             click.echo(f"{place}: {count}", err=True)
 
     refused = 0
-    async for done in rotate_all(settings.storage.location, sealing, told):
+    async for done in rotate_all(settings.storage.location, sealing, settings.access.tenants, told):
         refused += done.refused
         click.echo(
             json.dumps(asdict(done))

@@ -11,7 +11,6 @@ from typing import Any
 
 from sqlalchemy import Column, select
 
-from vidence_server.access.principal import DEFAULT_TENANT
 from vidence_server.batch import app as batch
 from vidence_server.batch.store.item_table import ITEMS
 from vidence_server.capture import app as capture
@@ -26,7 +25,7 @@ from vidence_server.encryption.blob_rotation import (
 from vidence_server.encryption.sealing import Sealing
 from vidence_server.library import app as library
 from vidence_server.library.store.template_keys import RotatedTemplates, count_keys, rotate_templates
-from vidence_server.monitor.app import IMAGES as MONITOR_IMAGES
+from vidence_server.monitor.app import images_of
 from vidence_server.runtime.encryption_opening import check_key, rotate_check
 from vidence_server.storage.database import Database
 from vidence_server.storage.location import StateLocation
@@ -44,14 +43,18 @@ class _Folder:
     service: str = ""
     migrations: Path = Path()
     owners: tuple[Column[Any], Column[Any]] | None = None
-    """Columns of blob and tenant; None: all are of the default tenant."""
+    """Columns of blob and tenant; None: all are of `tenant`."""
+    tenant: str = ""
 
 
 _FOLDERS = (
     _Folder(CAPTURE_IMAGES, "capture", capture.MIGRATIONS, IMAGE_OWNERS),
     _Folder(batch.IMAGES, "batch", batch.MIGRATIONS, (ITEMS.c.blob_id, ITEMS.c.tenant)),
-    _Folder(MONITOR_IMAGES),
 )
+
+
+def _folders(tenants: Sequence[str]) -> tuple[_Folder, ...]:
+    return (*_FOLDERS, *(_Folder(images_of(tenant), tenant=tenant) for tenant in tenants))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +69,14 @@ class Rotated:
 
 
 async def rotate_all(
-    location: StateLocation, sealing: Sealing, told: Callable[[str, int], None]
+    location: StateLocation, sealing: Sealing, tenants: Sequence[str], told: Callable[[str, int], None]
 ) -> AsyncIterator[Rotated]:
     """Rotates place by place; may be broken off and begun again.
 
     Args:
         location: Of the data.
         sealing: With the keys, switched on.
+        tenants: Whose monitors keep pictures.
         told: Called, from any thread, with a place and what was looked at there so far.
 
     Raises:
@@ -81,22 +85,24 @@ async def rotate_all(
     """
     with FileLock(location.folder / "encryption.rotation"):
         await asyncio.to_thread(check_key, sealing, location.folder)
-        for folder in _FOLDERS:
+        for folder in _folders(tenants):
             yield await _rotate_folder(location, sealing, folder, told)
         if location.exists("library"):
             yield await _rotate_templates(location, sealing, told)
         await asyncio.to_thread(rotate_check, sealing, location.folder)
 
 
-async def count_all(location: StateLocation, sealing: Sealing) -> Mapping[str, Counter[str]]:
-    """By place: what is kept, by the id of the key that it is under; empty: plain.
+async def count_all(
+    location: StateLocation, sealing: Sealing, tenants: Sequence[str]
+) -> Mapping[str, Counter[str]]:
+    """By place: what is kept, by the id of the key that it is under; empty: plain. Arguments as `rotate_all`.
 
     Raises:
         DomainError: STORAGE_FAILED; CIPHERTEXT_INVALID where a header is damaged.
     """
     counts = {
         folder.name: await asyncio.to_thread(count_folder_keys, location.folder / folder.name, sealing)
-        for folder in _FOLDERS
+        for folder in _folders(tenants)
     }
     if location.exists("library"):
         async with location.database("library", migrations=library.MIGRATIONS, guest=True) as database:
@@ -131,7 +137,7 @@ async def _rotate_templates(
 async def _owners(location: StateLocation, folder: _Folder, blob_ids: Sequence[str]) -> dict[str, str]:
     """Whose plain blobs are; those that nobody names any more are missing."""
     if folder.owners is None:
-        return dict.fromkeys(blob_ids, DEFAULT_TENANT)
+        return dict.fromkeys(blob_ids, folder.tenant)
     if not blob_ids or not location.exists(folder.service):
         return {}
     async with location.database(folder.service, migrations=folder.migrations, guest=True) as database:

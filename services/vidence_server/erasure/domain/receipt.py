@@ -21,6 +21,7 @@ BEYOND_REACH = (
     ("monitor_snapshots", "Faces that a monitor kept expire by themselves; they are not found by subject."),
     ("postgresql", "With PostgreSQL: the write-ahead log, old snapshots, and pages until they are vacuumed."),
     ("disk", "Freed blocks of files that were deleted are overwritten by the file system when it likes."),
+    ("event_reviews", "Reviews of single events of the bus are not found by subject."),
     ("unnamed", "What was stored without this subject id, and what other systems were given."),
     ("receipt", "This receipt: it has the digest of the subject id, not the id."),
 )
