@@ -161,6 +161,22 @@ async def test_listings_come_in_pages(bus: RunningBus) -> None:
     assert listed == ["6", "5", "4", "3", "2", "1", "0"]
 
 
+@pytest.mark.requirement("R-EV1", "R-ST4")
+@pytest.mark.parametrize("before", [(), ("0", "1")], ids=["an empty log", "events that do not match"])
+async def test_what_comes_after_a_listing_is_heard_behind_its_cursor(
+    bus: RunningBus, before: tuple[str, ...]
+) -> None:
+    if before:
+        await publish(bus, *before)
+    wanted = event_pb2.EventFilter(subject_pattern="a/*")
+    listing = await bus.stub.ListEvents(pb.ListEventsRequest(filter=wanted))
+    assert not listing.events
+    await publish(bus, "2", "3", subject="a/b")
+    call = bus.stub.Subscribe(pb.SubscribeRequest(filter=wanted, after_cursor=listing.cursor))
+    assert [one.id for one in (await read(call, 2))[1]] == ["2", "3"]
+    call.cancel()
+
+
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [

@@ -205,7 +205,8 @@ class Bus(pb_grpc.EventServiceServicer):
         start = max(0, before - 1 - size)
         page = [event for event in self.log[start : before - 1] if _wanted(event, request.filter)]
         token = cursor(start + 1) if start else ""
-        return pb.ListEventsResponse(events=reversed(page), next_page_token=token)
+        head = "" if request.page_token else cursor(len(self.log))
+        return pb.ListEventsResponse(events=reversed(page), next_page_token=token, cursor=head)
 
     async def GetEvent(  # noqa: N802 - gRPC's name
         self, request: pb.GetEventRequest, context: Context

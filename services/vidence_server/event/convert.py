@@ -152,6 +152,7 @@ def to_list_response(page: EventPage) -> pb.ListEventsResponse:
     response = pb.ListEventsResponse.FromString(b"".join(entry.encoded for entry in page.entries))
     response.next_page_token = page.next_page_token
     response.corrupt_count = page.corrupt_count
+    response.cursor = page.cursor
     return response
 
 

@@ -14,6 +14,7 @@ from vidence_server.event.store.plan import Range
 from vidence_server.event.store.search import Found
 from vidence_server.streams.cursor import Cursor
 from vidence_server.streams.entry import Entry, GapReason, Hole
+from vidence_server.streams.log import LogBounds
 
 _RUN_EVENTS = 100
 
@@ -35,6 +36,8 @@ class EventPage:
     next_page_token: str
     """Empty: this was the last page."""
     corrupt_count: int
+    cursor: str
+    """Behind everything that could be listed; empty on later pages."""
 
 
 class _Read(NamedTuple):
@@ -66,9 +69,11 @@ class Listing:
         Raises:
             DomainError: PAGE_TOKEN_INVALID, STORAGE_FAILED.
         """
-        place = await self._place(query, page_token)
+        bounds = self._log.bounds()
+        head = "" if page_token else str(Cursor(self._log.log, self._log.epoch, bounds.newest))
+        place = await self._place(query, page_token, bounds)
         if place.before <= place.after + 1:
-            return EventPage((), "", 0)
+            return EventPage((), "", 0, head)
         found = await self._search.find(query, place, page_size)
         read = await self._read(found.offsets)
         down_to = found.down_to if read.complete else read.entries[-1].offset
@@ -77,7 +82,7 @@ class Listing:
             token = PageToken(self._log.epoch, down_to).encode(self._log.log, query)
         # The index lets a little through that does not match.
         entries = [entry for entry in read.entries if query.matches(cast(EventHeader, entry.key))]
-        return EventPage(entries, token, read.corrupt)
+        return EventPage(entries, token, read.corrupt, head)
 
     async def at_cursor(self, text: str) -> Entry:
         """The event with this cursor.
@@ -100,9 +105,8 @@ class Listing:
             raise _not_found()
         return await self._at(offset)
 
-    async def _place(self, query: EventQuery, page_token: str) -> Range:
+    async def _place(self, query: EventQuery, page_token: str, bounds: LogBounds) -> Range:
         """The part of the log that the rest of a listing looks at."""
-        bounds = self._log.bounds()
         after, before = bounds.oldest, bounds.newest + 1
         if page_token:
             token = PageToken.decode(page_token, self._log.log, query)

@@ -165,6 +165,7 @@ class EventServiceServicer:
 
         Pages are stable: events published after the first page was given do not appear on later ones. A page may hold
         fewer events than asked for, even none, while `next_page_token` is set: the server stopped looking there.
+        To list and then follow without a hole, call Subscribe after the `cursor` of the first page, with the same filter.
         Errors: REQUEST_INVALID, PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

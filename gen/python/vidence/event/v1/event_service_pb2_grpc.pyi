@@ -105,6 +105,7 @@ class EventServiceStub:
 
     Pages are stable: events published after the first page was given do not appear on later ones. A page may hold
     fewer events than asked for, even none, while `next_page_token` is set: the server stopped looking there.
+    To list and then follow without a hole, call Subscribe after the `cursor` of the first page, with the same filter.
     Errors: REQUEST_INVALID, PAGE_TOKEN_INVALID.
     """
     GetEvent: _grpc.UnaryUnaryMultiCallable[_event_service_pb2.GetEventRequest, _event_service_pb2.GetEventResponse]
@@ -237,6 +238,7 @@ class EventServiceAsyncStub(EventServiceStub):
 
     Pages are stable: events published after the first page was given do not appear on later ones. A page may hold
     fewer events than asked for, even none, while `next_page_token` is set: the server stopped looking there.
+    To list and then follow without a hole, call Subscribe after the `cursor` of the first page, with the same filter.
     Errors: REQUEST_INVALID, PAGE_TOKEN_INVALID.
     """
     GetEvent: _aio.UnaryUnaryMultiCallable[_event_service_pb2.GetEventRequest, _event_service_pb2.GetEventResponse]  # type: ignore[assignment]
@@ -390,6 +392,7 @@ class EventServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Pages are stable: events published after the first page was given do not appear on later ones. A page may hold
         fewer events than asked for, even none, while `next_page_token` is set: the server stopped looking there.
+        To list and then follow without a hole, call Subscribe after the `cursor` of the first page, with the same filter.
         Errors: REQUEST_INVALID, PAGE_TOKEN_INVALID.
         """
 

@@ -8,13 +8,15 @@ import { Feed } from "./feed";
 const answers = vi.hoisted(() => ({
   list: [] as ((answer: unknown) => void)[],
   told: [] as unknown[],
+  starts: [] as unknown[],
   next: (): unknown => undefined,
 }));
 
 vi.mock("../../api", () => ({
   events: {
     listEvents: () => new Promise((resolve) => answers.list.push(resolve)),
-    subscribe: async function* () {
+    subscribe: async function* ({ start }: { start: unknown }) {
+      answers.starts.push(start);
       for (;;) {
         while (answers.told.length > 0) yield answers.told.shift();
         await new Promise((resolve) => (answers.next = resolve as never));
@@ -24,16 +26,25 @@ vi.mock("../../api", () => ({
 }));
 
 function listing(type: string): unknown {
-  return { events: [create(EventSchema, { type, cursor: type })] };
+  return { events: [create(EventSchema, { type, cursor: type })], cursor: `behind ${type}` };
 }
+
+it("goes on where the listing ended, also when nothing was listed", async () => {
+  const feed = new Feed();
+  const opening = feed.open({ types: "nothing.*", minimumSeverity: Severity.UNSPECIFIED });
+  answers.list.at(-1)?.({ events: [], cursor: "c7" });
+  await opening;
+  expect(answers.starts.at(-1)).toEqual({ case: "afterCursor", value: "c7" });
+  feed.close();
+});
 
 it("shows what was asked for last, whichever answer comes first", async () => {
   const feed = new Feed();
   const everything = feed.open({ types: "", minimumSeverity: Severity.UNSPECIFIED });
   const batches = feed.open({ types: "batch.*", minimumSeverity: Severity.UNSPECIFIED });
-  answers.list[1]?.(listing("batch.completed"));
+  answers.list.at(-1)?.(listing("batch.completed"));
   await batches;
-  answers.list[0]?.(listing("library.created"));
+  answers.list.at(-2)?.(listing("library.created"));
   await everything;
   expect(feed.events.value.map((event) => event.type)).toEqual(["batch.completed"]);
   feed.close();
@@ -51,7 +62,7 @@ it("draws an event that comes alone at once, and many at most ten times a second
   let drawings = 0;
   feed.events.subscribe(() => (drawings += 1));
   const opening = feed.open({ types: "", minimumSeverity: Severity.UNSPECIFIED });
-  answers.list.at(-1)?.({ events: [] });
+  answers.list.at(-1)?.({ events: [], cursor: "c0" });
   await opening;
   const connected = {
     control: { case: "connected", value: { cursor: "c0", heartbeatPeriod: { seconds: 300n } } },

@@ -34,12 +34,15 @@ export class Feed {
   #drawnMs = -PACE_MS;
   /** Counts what was asked for: only the last answer is shown. */
   #opening = 0;
+  /** Where the watch begins; unset until the listing is there. */
+  #begin: string | undefined;
 
   /** Watches what a selection asks for, from the newest events on. */
   async open(selection: Selection): Promise<void> {
     this.close();
     this.events.value = [];
     this.#asked.clear();
+    this.#begin = undefined;
     const filter = filterOf(selection);
     const opening = ++this.#opening;
     // The page begins with what happened last, and goes on from exactly there.
@@ -47,12 +50,14 @@ export class Feed {
     // Meanwhile something else may have been asked for.
     if (opening !== this.#opening) return;
     this.events.value = listed.events;
-    this.#follow(filter, listed.events[0]?.cursor ?? "");
+    this.#begin = listed.cursor;
+    this.#follow(filter, this.#begin);
   }
 
   /** Goes on after a pause; nothing that happened meanwhile is left out. */
   resume(selection: Selection): void {
-    this.#follow(filterOf(selection), this.#watch?.cursor ?? this.events.value[0]?.cursor ?? "");
+    if (this.#begin === undefined) void this.open(selection).catch(() => (this.state.value = "failed"));
+    else this.#follow(filterOf(selection), this.#watch?.cursor ?? this.#begin);
   }
 
   close(): void {
