@@ -17,7 +17,7 @@ type Wanted = MessageInitShape<typeof EventFilterSchema>;
 const KEPT = 10_000;
 const PAGE = 200;
 /** Events that come sooner after a drawing than this are drawn together, ms; one that comes alone is drawn at once. */
-const PACE_MS = 100;
+const PACE_MS = 50;
 
 /** The newest events of the bus, the newest first. Bound: 10,000; the oldest leave the page. */
 export class Feed {
