@@ -80,8 +80,9 @@ async def restart(services: Iterable[Rolled], rounds: int) -> None:
 class Record:
     """All messages of a watch of the SDK, over its connections."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, in_memory: bool = False) -> None:
         self.connections: list[list[Any]] = []
+        self._in_memory = in_memory
 
     async def follow(self, watch: Any) -> None:
         """Reads until the watch ends, or the task is cancelled."""
@@ -108,7 +109,7 @@ class Record:
         connections: list[Connection] = []
         for messages in self.connections:
             after = connections[-1].last_cursor if connections else ""
-            connections.append(from_responses(messages, after_cursor=after))
+            connections.append(from_responses(messages, after_cursor=after, in_memory=self._in_memory))
         return list(check_watch(Watcher(tuple(connections))))
 
     def lives(self) -> list[list[int]]:

@@ -121,7 +121,7 @@ async def test_sessions_end_and_every_loss_is_told_while_their_service_is_replac
     tmp_path: Path, passport: bytes
 ) -> None:
     """Logs of sessions are in memory: what a watcher misses is named by a gap, and its session goes on."""
-    all_sessions, records, ended = Record(), list[Record](), list[str]()
+    all_sessions, records, ended = Record(in_memory=True), list[Record](), list[str]()
     refused: list[str] = []
     with rolled("capture", tmp_path, asks="/v1/sessions:statistics") as (service, address):
 
@@ -129,7 +129,7 @@ async def test_sessions_end_and_every_loss_is_told_while_their_service_is_replac
             plan = session_pb2.SessionPlan(targets=[session_pb2.TARGET_DOCUMENT_FRONT])
             created = await client.capture.create_session(plan, timeout=LIMIT_S)
             key = SessionKey(created.session.id, created.session_token)
-            record = Record()
+            record = Record(in_memory=True)
             records.append(record)
             watch = client.capture.watch_session(key, on_gap=lambda _gap: None)
             watching = asyncio.create_task(record.follow(watch))
@@ -142,7 +142,7 @@ async def test_sessions_end_and_every_loss_is_told_while_their_service_is_replac
                     await client.capture.push_frame(key, frame)
                 except VidenceError as error:
                     # A camera has a newer frame by then.
-                    refused.append(error.reason)
+                    refused.append(error.reason or error.code.name)
                     await asyncio.sleep(0.2)
             await watching
             session = await client.capture.get_session(created.session.id, timeout=LIMIT_S)

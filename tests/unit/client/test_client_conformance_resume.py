@@ -16,7 +16,15 @@ from fakes.watch_records import (
     names,
     watcher,
 )
-from vidence_client.conformance import Connection, Gap, Kind, Message, Watcher, check_watch_bookmarkable
+from vidence_client.conformance import (
+    Connection,
+    Gap,
+    Kind,
+    Message,
+    Watcher,
+    check_watch_bookmarkable,
+    check_watch_reliable,
+)
 
 pytestmark = [pytest.mark.requirement("R-ST1"), pytest.mark.requirement("R-ST4")]
 
@@ -63,9 +71,9 @@ def test_a_gap_excuses_what_a_bookmark_lost() -> None:
     assert check_watch_bookmarkable(watcher(), probe) == []
 
 
-def into_new_log(offset: int) -> Message:
+def into_new_log(offset: int, reason: str = "EPOCH") -> Message:
     """A gap from the log's end into one that took its place."""
-    told = Gap(cursor(offset), cursor(0, epoch=2), "EPOCH", None)
+    told = Gap(cursor(offset), cursor(0, epoch=2), reason, None)
     return Message(Kind.GAP, told.to_cursor, told.from_cursor, gap=told)
 
 
@@ -102,3 +110,11 @@ def test_bookmarkable_catches_an_event_of_the_old_log_after_a_bookmark_of_the_ne
     )
     found = check_watch_bookmarkable(through_both(of_new_log(1, 2)), probe)
     assert [violation.message for violation in found] == ["an event from before the bookmark came again"]
+
+
+@pytest.mark.parametrize("in_memory", [False, True])
+@pytest.mark.parametrize("reason", ["EPOCH", "EPHEMERAL", "UNCLEAN_STOP"])
+def test_a_gap_into_another_epoch_says_what_kind_of_log_it_was(reason: str, in_memory: bool) -> None:
+    connection = Connection((connected(4), into_new_log(4, reason), of_new_log(1)), in_memory=in_memory)
+    right = reason == ("EPHEMERAL" if in_memory else "EPOCH")
+    assert (check_watch_reliable(connection) == []) is right

@@ -106,6 +106,8 @@ class Connection:
         wants: The filter it asked for, over the keys of events; None: none, or not known.
         filtered: Whether a filter was in force, known here or not.
         ended_by_server: The stream ended with status OK, or with a status that the server chose.
+        in_memory: The log lives in memory: a restart begins another epoch, the gap into it says EPHEMERAL;
+            into a log that was replaced or restored it says EPOCH.
     """
 
     messages: tuple[Message, ...]
@@ -113,6 +115,7 @@ class Connection:
     wants: Callable[[object], bool] | None = None
     filtered: bool = False
     ended_by_server: bool = False
+    in_memory: bool = False
 
     @property
     def last_cursor(self) -> str:
@@ -229,6 +232,7 @@ def from_responses(
     wants: Callable[[object], bool] | None = None,
     filtered: bool = False,
     ended_by_server: bool = False,
+    in_memory: bool = False,
 ) -> Connection:
     """The record of one connection, from the responses of any watch RPC.
 
@@ -238,6 +242,7 @@ def from_responses(
         wants: The filter of the call, over event messages; None: not known, or none.
         filtered: Whether the call had a filter.
         ended_by_server: Whether the server ended the call.
+        in_memory: Whether the log lives in memory only, as those of capture sessions.
     """
     return Connection(
         messages=tuple(_message(response) for response in responses),
@@ -245,6 +250,7 @@ def from_responses(
         wants=wants,
         filtered=filtered or wants is not None,
         ended_by_server=ended_by_server,
+        in_memory=in_memory,
     )
 
 
