@@ -43,7 +43,7 @@ class OwnTls:
         while True:
             await asyncio.sleep(_LOOK_S)
             changed |= await asyncio.to_thread(self._looked)
-            if changed and self._taken():
+            if changed and await asyncio.to_thread(self._taken):
                 changed = False
 
     def _looked(self) -> bool:
