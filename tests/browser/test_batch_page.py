@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, Request, expect
+from playwright.sync_api import Locator, Page, Request, Route, expect
 
 from browser_page import expect_everybody_can_use
 
@@ -204,12 +204,25 @@ def test_what_was_cancelled_or_failed_is_tried_again(page: Page, broken: Path, t
 def test_an_upload_outlives_a_look_at_another_page_and_batches_can_be_opened_later(
     page: Page, passport: Path
 ) -> None:
+    created: list[Route] = []
+
+    def hold(route: Route) -> None:
+        created.append(route)
+
+    page.route("**/CreateBatch", hold)
     page.goto("/batch")
-    choose(page, [passport])
+    with page.expect_request("**/CreateBatch"):
+        choose(page, [passport])
     page.get_by_role("link", name="Dashboard").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("What happens")
+    heading = page.get_by_role("heading", level=1)
+    expect(heading).to_have_text("What happens")
+    with page.expect_response("**/StartBatch", timeout=READ_MS):
+        created[0].continue_()
+    # Who left is not brought back when the server answers.
+    expect(heading).to_have_text("What happens")
     page.get_by_role("link", name="Batch").click()
     wait_until_ended(page)
+    expect(page).to_have_url(re.compile(r"/batch\?id=bat_"))
     page.get_by_role("button", name="New batch").click()
     page.locator(".recent a").first.click()
     expect(row(page, "passport.jpg")).to_contain_text("Passport")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -108,7 +109,11 @@ async def test_a_new_server_clears_up_after_a_dead_one_and_leaves_the_living_alo
 
 def kept(home: Home) -> set[bytes]:
     """What the images say that lie in the folder."""
-    return {path.read_bytes().removeprefix(JPEG) for path in (home.folder / "batch-images").iterdir()}
+    said = set()
+    for path in (home.folder / "batch-images").iterdir():
+        with suppress(FileNotFoundError):  # deleted since it was listed
+            said.add(path.read_bytes().removeprefix(JPEG))
+    return said
 
 
 async def _call_of_the_dead(server: BatchServer) -> None:

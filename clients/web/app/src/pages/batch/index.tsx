@@ -3,9 +3,10 @@ import "./batch.css";
 import { useComputed, useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useLocation } from "preact-iso";
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 
 import { batches } from "../../api";
+import { isShown } from "../../parts/shown";
 import { StreamState } from "../../parts/stream_state";
 import { VirtualList } from "../../parts/virtual_list";
 import type { Page } from "..";
@@ -38,7 +39,7 @@ function BatchPage(): JSX.Element {
   useWarning(phase === "sending");
   const send = (files: readonly Chosen[]): void => {
     void work.send(files, (batchId) => {
-      route(`${PATH}?id=${batchId}`, true);
+      if (isShown(PATH)) route(`${PATH}?id=${batchId}`, true);
     });
   };
   return (
@@ -66,12 +67,16 @@ function BatchPage(): JSX.Element {
 /** The address names the batch: it can be reloaded, kept, and given to others. */
 function useBatchOfAddress(work: BatchWork, batchId: string): void {
   const { route } = useLocation();
+  const arriving = useRef(true);
   useEffect(() => {
     const shown = work.batch.value?.batchId ?? "";
+    const returns = arriving.current;
+    arriving.current = false;
     if (batchId === shown) return;
     const busy = work.phase.value === "sending" || work.phase.value === "reading";
     if (batchId !== "") void work.open(batchId);
-    else if (busy) route(`${PATH}?id=${shown}`, true);
+    // It may have ended while another page was looked at.
+    else if (busy || returns) route(`${PATH}?id=${shown}`, true);
     else work.close();
   }, [work, batchId, route]);
 }

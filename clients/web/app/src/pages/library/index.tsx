@@ -9,6 +9,7 @@ import { useEffect, useState } from "preact/hooks";
 
 import { libraries } from "../../api";
 import { count } from "../../language";
+import { isShown } from "../../parts/shown";
 import type { Page } from "..";
 import { SearchPanel } from "./search_panel";
 import { allLibraries, DocumentCount } from "./shelf";
@@ -68,7 +69,7 @@ function LibraryPage(): JSX.Element {
           onCreated={(created) => {
             list.value = [...all, created];
             creating.value = false;
-            show(created.libraryId);
+            if (isShown(PATH)) show(created.libraryId);
           }}
         />
       )}
