@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from prometheus_client.parser import text_string_to_metric_families
 
-START_LIMIT_S = 100.0
+START_LIMIT_S = 200.0
 """All models are loaded and have run once by then, also beside other tests on two cores."""
 
 
@@ -57,7 +57,7 @@ class LiveSuite:
 
     def metrics(self) -> dict[tuple[str, str], float]:
         """Sample name and the values of its labels, joined, → value."""
-        with urllib.request.urlopen(str(self.logged("metrics")["url"]), timeout=10) as answer:  # noqa: S310 - http
+        with urllib.request.urlopen(str(self.logged("metrics")["url"]), timeout=60) as answer:  # noqa: S310 - http
             text = answer.read().decode()
         return {
             (sample.name, ",".join(sample.labels.values())): sample.value

@@ -49,11 +49,13 @@ def serve(service: str, path: Path | None, host: str | None, port: int | None) -
     """Runs a service, all of them in one process, or the bridge to HTTP, until SIGTERM or Ctrl-C."""
     asked = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     section = "bridge" if service == "bridge" else "server"
+    logs = False
     try:
         settings = load_suite_settings(path, os.environ, {section: asked} if asked else None)
         if service in PORTS:
             settings = _with_port(settings, PORTS[service])
         configure_logs(settings.log, sys.stderr)
+        logs = True
         logging.captureWarnings(
             capture=True
         )  # a library's warning about a file is a log entry like any other
@@ -62,8 +64,17 @@ def serve(service: str, path: Path | None, host: str | None, port: int | None) -
             return
         uvloop.run(_serve(settings, SERVICES if service == "all" else (service,)))
     except DomainError as error:
-        click.echo(f"vidence: {error.message}", err=True)
-        raise SystemExit(_USAGE if error.reason is Reason.CONFIGURATION_INVALID else 1) from None
+        raise _stopped(error, logs=logs) from None
+
+
+def _stopped(error: DomainError, *, logs: bool) -> SystemExit:
+    """Tells people why it does not run, and programs by an entry of the log that has the reason."""
+    exit_code = _USAGE if error.reason is Reason.CONFIGURATION_INVALID else 1
+    if logs:
+        told = {**error.metadata, "reason": str(error.reason), "exit_code": exit_code}
+        structlog.get_logger("vidence_server").error("cannot serve", **told)
+    click.echo(f"vidence: {error.message}", err=True)
+    return SystemExit(exit_code)
 
 
 def _with_port(settings: SuiteSettings, port: int) -> SuiteSettings:

@@ -14,9 +14,9 @@ from browser_page import WEB, watch_for_errors
 from e2e.bridge_door import Door
 from e2e_suite import LiveSuite, start_suite, stop_suite
 from eventually import PATIENCE_S
-from fakes.camera_files import Pixels, write_camera_file
+from fakes.camera_files import ChangingCamera, Pixels, write_camera_file
 
-Filming = Callable[[Pixels], Page]
+Filming = Callable[[Pixels | ChangingCamera], Page]
 
 expect.set_options(timeout=1000 * PATIENCE_S)  # for what must happen, as everywhere else
 
@@ -74,11 +74,14 @@ def page(browser: Browser, door: Door) -> Iterator[Page]:
 
 @pytest.fixture
 def filming(browser: Browser, door: Door, tmp_path: Path) -> Iterator[Filming]:
-    """Opens the capture page in a browser whose camera shows a picture."""
+    """Opens the capture page in a browser whose camera shows a picture, or one that changes."""
     with ExitStack() as stack:
 
-        def opened(scene: Pixels) -> Page:
-            file = write_camera_file(tmp_path / "camera.mjpeg", scene)
+        def opened(scene: Pixels | ChangingCamera) -> Page:
+            if isinstance(scene, ChangingCamera):
+                file = scene.path
+            else:
+                file = write_camera_file(tmp_path / "camera.mjpeg", scene)
             own = browser.browser_type.launch(
                 executable_path=shutil.which("chromium"),
                 args=[

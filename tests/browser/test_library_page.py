@@ -9,7 +9,7 @@ from pathlib import Path
 
 import grpc
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from browser_page import expect_everybody_can_use
 from e2e_suite import LiveSuite
@@ -18,6 +18,9 @@ from vidence.library.v1 import library_service_pb2 as pb
 from vidence.library.v1 import library_service_pb2_grpc as pb_grpc
 
 SLOW_MS = 30_000
+TURNS = """async () => {
+  for (let turn = 0; turn < 50; turn += 1) await new Promise((done) => setTimeout(done, 10));
+}"""
 
 
 @pytest.fixture
@@ -42,6 +45,17 @@ def keep(stub: pb_grpc.LibraryServiceStub, library: str, document_id: str, text:
 def show(page: Page, library: str) -> None:
     page.goto(f"/library?id={library}")
     expect(page.locator(".stream-state")).to_have_text("Live", timeout=SLOW_MS)
+
+
+def held_back(page: Page, call: str) -> list[Route]:
+    """Calls of this name from now on; none of them gets an answer until the test goes on with it."""
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route(f"**/{call}", hold)
+    return held
 
 
 def found(page: Page, *ids: str) -> None:
@@ -142,6 +156,59 @@ def test_a_library_and_a_document_are_made_by_hand(page: Page) -> None:
     page.keyboard.press("Escape")
     found(page, "first")
     expect(page.locator(".hit")).to_contain_text("year 1999")
+
+
+@pytest.mark.requirement("R-WE3")
+@pytest.mark.parametrize("returns", [False, True], ids=["stays away", "comes back to look at another"])
+def test_a_library_that_is_made_late_does_not_bring_back_who_has_left(
+    page: Page, library: str, *, returns: bool
+) -> None:
+    held = held_back(page, "CreateLibrary")
+    page.goto(f"/library?id={library}")
+    made = f"late-{uuid.uuid4().hex[:8]}"
+    page.get_by_role("button", name="New library").click()
+    page.get_by_label("Name").fill("Late")
+    page.get_by_label("Id:").fill(made)
+    with page.expect_request("**/CreateLibrary"):
+        page.get_by_role("button", name="Create").click()
+    page.get_by_role("link", name="Dashboard").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("What happens")
+    if returns:
+        page.go_back()
+        expect(page.locator(".held")).to_have_text("0 documents", timeout=SLOW_MS)
+    here = page.url
+    with page.expect_response("**/CreateLibrary") as answered:
+        held[0].continue_()
+    answered.value.finished()
+    # The page has taken the answer by then: its own work goes before that of later turns of its loop.
+    page.evaluate(TURNS)
+    assert page.url == here
+    expect(page.get_by_role("heading", level=1)).to_have_text("Libraries" if returns else "What happens")
+    # It was made all the same.
+    page.goto(f"/library?id={made}")
+    expect(page.get_by_text("This library is empty.")).to_be_visible(timeout=SLOW_MS)
+    expect(page.get_by_role("combobox", name="Library")).to_have_value(made)
+
+
+@pytest.mark.requirement("R-WE3")
+def test_a_library_that_is_made_before_the_others_are_listed_stands_beside_them(
+    page: Page, library: str
+) -> None:
+    held = held_back(page, "ListLibraries")
+    with page.expect_request("**/ListLibraries"):
+        page.goto("/library")
+    expect(page.get_by_text("Loading …")).to_be_visible()
+    made = f"early-{uuid.uuid4().hex[:8]}"
+    page.get_by_role("button", name="New library").click()
+    page.get_by_label("Name").fill("Early")
+    page.get_by_label("Id:").fill(made)
+    page.get_by_role("button", name="Create").click()
+    choice = page.get_by_role("combobox", name="Library")
+    expect(choice).to_have_value(made, timeout=SLOW_MS)
+    held[0].continue_()
+    for name in (library, made):
+        expect(choice.locator(f"option[value={name}]")).to_have_count(1, timeout=SLOW_MS)
+    expect(choice).to_have_value(made)
 
 
 @pytest.mark.requirement("R-WE3")

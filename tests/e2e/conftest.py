@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from e2e.bridge_door import Door
@@ -29,6 +30,13 @@ def door(suite: LiveSuite, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield opened
     finally:
         opened.close()
+
+
+@pytest.fixture
+async def http(door: Door) -> AsyncIterator[httpx.AsyncClient]:
+    """Calls through the door; patient with a machine that reads documents for others too."""
+    async with httpx.AsyncClient(base_url=door.url, timeout=60) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")

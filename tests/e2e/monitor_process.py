@@ -65,7 +65,7 @@ class MonitorProcess:
     def frames(self) -> float:
         """Frames that it has looked at."""
         url = next(entry["url"] for entry in self.logs if entry.get("event") == "metrics")
-        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - http
+        with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310 - http
             lines = answer.read().decode().splitlines()
         return float(
             next(x for x in lines if x.startswith("vidence_monitor_frames_analysed_total")).split()[1]

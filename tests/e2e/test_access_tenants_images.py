@@ -16,7 +16,8 @@ from eventually import PATIENCE_S
 from fakes.access import KeyFile, bearer, suite_settings
 from fakes.batch import batch_server
 from fakes.batch import image as batch_image
-from fakes.capture import capture_server, scripted
+from fakes.capture import capture_server
+from fakes.capture_scripts import scripted
 from fakes.runtime import error_info, status_of
 from vidence.batch.v1 import batch_service_pb2 as batches
 from vidence.batch.v1 import batch_service_pb2_grpc as batches_grpc

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from e2e.bridge_calls import publish, reason
 from e2e.bridge_door import Door, grpc_web_frame, grpc_web_frames
-from e2e.test_bridge_http import publish, reason
 from e2e_suite import LiveSuite
 from vidence.event.v1 import event_service_pb2 as pb
 from vidence_server.bridge.contract import Contract, descriptor_bytes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import subprocess
@@ -10,54 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-import httpx
 import pytest
 from google.protobuf.any_pb2 import Any as AnyMessage
 
-from e2e.bridge_door import Door, EventSource, Sse
+from e2e.bridge_calls import NDJSON, Curl, publish, read, reason
+from e2e.bridge_door import Door, EventSource
 from e2e_suite import LiveSuite
-from vidence.event.v1 import event_pb2
-from vidence.event.v1 import event_service_pb2 as pb
-from vidence.event.v1 import event_service_pb2_grpc as pb_grpc
 from vidence.extraction.v1 import extraction_service_pb2 as extraction
 from vidence.extraction.v1 import extraction_service_pb2_grpc as extraction_grpc
 
 SAMPLES = Path(__file__).resolve().parents[2] / "examples" / "samples"
-
-
-def publish(suite: LiveSuite, *types: str, data: AnyMessage | None = None, source: str = "till") -> list[str]:
-    """Publishes in one call; the cursors."""
-    events = [event_pb2.Event(source=source, type=kind, data=data) for kind in types]
-    with grpc.insecure_channel(suite.address) as channel:
-        answer = pb_grpc.EventServiceStub(channel).Publish(pb.PublishRequest(events=events))
-    return [result.cursor for result in answer.results]
-
-
-def reason(answer: httpx.Response) -> str:
-    return str(answer.json()["details"][0]["reason"])
-
-
-class Curl:
-    """`curl -N`, read line by line while it runs."""
-
-    def __init__(self, *arguments: str) -> None:
-        command = ["curl", "-sN", *arguments]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-
-    def line(self) -> str:
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        assert line, "the stream ended"
-        return line.rstrip("\n")
-
-    def until(self, prefix: str) -> str:
-        while not (line := self.line()).startswith(prefix):
-            pass
-        return line
-
-    def close(self) -> None:
-        self.process.terminate()
-        self.process.communicate()
 
 
 @pytest.mark.requirement("R-WE1", "R-WE2")
@@ -91,18 +52,6 @@ async def test_sse_arrives_message_by_message_with_curl(door: Door, suite: LiveS
             assert data["data"]["source"] == "till"
     finally:
         curl.close()
-
-
-async def read(source: EventSource, client: httpx.AsyncClient, count: int) -> list[Sse]:
-    """So many events of the bus, over one connection."""
-    found: list[Sse] = []
-    async with source.connect(client) as events, asyncio.timeout(20):
-        async for event in events:
-            if event.is_told:
-                found.append(event)
-                if len(found) == count:
-                    break
-    return found
 
 
 @pytest.mark.requirement("R-WE1", "R-ST4")
@@ -178,7 +127,7 @@ async def test_the_lines_of_the_table_that_ask_for_events_answer(door: Door, sui
         posted = (await client.post("/v1/events:publish", json=body)).json()["results"]
         assert posted[0]["durability"] == "DURABILITY_WRITTEN"
         async with client.stream("GET", "/v1/events/statistics/stream") as stream:
-            assert stream.headers["content-type"] == "application/x-ndjson"
+            assert stream.headers["content-type"] == NDJSON
             assert stream.headers["x-accel-buffering"] == "no"
             assert "no-cache" in stream.headers["cache-control"]
             lines = stream.aiter_lines()
@@ -188,7 +137,7 @@ async def test_the_lines_of_the_table_that_ask_for_events_answer(door: Door, sui
 
 @pytest.mark.requirement("R-WE1")
 def test_lines_of_ndjson_are_published_while_the_body_still_arrives(door: Door) -> None:
-    command = ["curl", "-sNT", ".", "-X", "POST", "-H", "Content-Type: application/x-ndjson"]
+    command = ["curl", "-sNT", ".", "-X", "POST", "-H", f"Content-Type: {NDJSON}"]
     curl = subprocess.Popen(
         [*command, f"{door.url}/v1/events:publishStream"],
         stdin=subprocess.PIPE,
@@ -270,7 +219,7 @@ async def test_a_document_is_read_over_http_field_by_field_and_as_over_grpc(
         body = {"content": base64.b64encode(passport).decode()}
         messages = []
         async with client.stream("POST", "/v1/documents:extract", json=body) as stream:
-            assert stream.headers["content-type"] == "application/x-ndjson"
+            assert stream.headers["content-type"] == NDJSON
             async for line in stream.aiter_lines():
                 messages.append(json.loads(line))
         names = [next(iter(set(message) - {"sequence", "emit_time"})) for message in messages]

@@ -16,9 +16,9 @@ import pytest
 from google.protobuf.any_pb2 import Any as AnyMessage
 from websockets.asyncio.client import connect
 
+from e2e.bridge_calls import Curl, publish
 from e2e.bridge_door import Door, grpc_web_frame, grpc_web_frames, stopped_reader
 from e2e.bus_process import free_port
-from e2e.test_bridge_http import Curl, publish
 from e2e_suite import LiveSuite
 from eventually import eventually
 from vidence.event.v1 import event_service_pb2 as pb
@@ -131,7 +131,7 @@ async def test_every_kind_of_stream_passes_the_proxy_message_by_message(
         assert "control" in json.loads(lines.line())
         async with (
             connect(f"ws://127.0.0.1:{proxy.port}/ws/events?filter.types=proxy.*", proxy=None) as socket,
-            httpx.AsyncClient(base_url=proxy.url, timeout=20) as client,
+            httpx.AsyncClient(base_url=proxy.url, timeout=60) as client,
             client.stream("POST", path, content=body, headers=grpc_web) as stream,
         ):
             chunks = stream.aiter_raw()

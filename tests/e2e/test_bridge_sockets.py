@@ -12,9 +12,9 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from e2e.bridge_calls import publish
 from e2e.bridge_door import Door
 from e2e.bus_process import BusProcess, left_behind
-from e2e.test_bridge_http import publish
 from e2e_suite import LiveSuite
 from eventually import eventually
 
@@ -32,11 +32,11 @@ async def brisk(suite: LiveSuite, tmp_path: Path) -> AsyncIterator[Door]:
 
 
 def opened(door: Door, path: str, **options: Any) -> connect:
-    return connect(door.socket_url + path, proxy=None, open_timeout=20, **options)
+    return connect(door.socket_url + path, proxy=None, open_timeout=60, **options)
 
 
 async def receive(socket: ClientConnection) -> dict[str, Any]:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         message: dict[str, Any] = json.loads(await socket.recv())
         return message
 

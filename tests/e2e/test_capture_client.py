@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from fakes.capture import capture_server, scripted
+from fakes.capture import capture_server
+from fakes.capture_scripts import scripted
 from vidence.capture.v1 import capture_service_pb2 as pb
 from vidence.capture.v1 import session_pb2
 from vidence_cli.capture.commands import capture

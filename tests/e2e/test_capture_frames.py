@@ -9,7 +9,8 @@ from typing import Any
 import grpc
 import pytest
 
-from fakes.capture import Camera, RunningCapture, capture_server, events_until, kinds, scripted
+from fakes.capture import Camera, RunningCapture, capture_server, events_until, kinds
+from fakes.capture_scripts import scripted
 from fakes.runtime import error_info, status_of
 from vidence.capture.v1 import capture_service_pb2 as pb
 from vidence.capture.v1 import session_pb2

@@ -7,8 +7,8 @@ from pathlib import Path
 import grpc
 import pytest
 
-from fakes.capture import scripted
 from fakes.capture_process import capture_process
+from fakes.capture_scripts import scripted
 from vidence.capture.v1 import capture_service_pb2 as pb
 from vidence.capture.v1 import capture_service_pb2_grpc as pb_grpc
 from vidence.capture.v1 import session_event_pb2, session_pb2

@@ -81,7 +81,7 @@ async def events_of(
     async with grpc.aio.insecure_channel(address) as channel:
         call = pb_grpc.EventServiceStub(channel).Subscribe(
             pb.SubscribeRequest(position=stream_control_pb2.START_POSITION_EARLIEST, filter=wanted),
-            timeout=30,
+            timeout=60,
         )
 
         async def events() -> AsyncIterator[event_pb2.Event]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -38,36 +40,43 @@ def lines_of(result: Result) -> list[dict[str, object]]:
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
+@dataclass
+class Ingested:
+    """What a server took until it was gone."""
+
+    acknowledged: list[str] = field(default_factory=list)
+    begun: threading.Event = field(default_factory=threading.Event)
+    """Set when some hundreds are acknowledged."""
+
+
+def numbered(number: int) -> library_pb2.Document:
+    return make_document(f"d{number:06}", f"text number {number}", {"n": number})
+
+
+def ingest(address: str, sent: Ingested) -> None:
+    """Sends documents for as long as the server is there."""
+    with sync.Client(address) as client:
+        try:
+            for message in client.libraries.transfer.ingest("books", map(numbered, itertools.count())):
+                for result in message.ingest_results.results:
+                    assert not result.HasField("error")
+                    sent.acknowledged.append(result.document_id)
+                if len(sent.acknowledged) > 500:
+                    sent.begun.set()
+        except VidenceError:
+            pass
+
+
 @pytest.mark.requirement("R-LI1")
 def test_a_killed_server_has_lost_nothing_that_it_acknowledged(tmp_path: Path) -> None:
-    acknowledged: list[str] = []
-    begun = threading.Event()
-
-    def documents() -> Iterator[library_pb2.Document]:
-        number = 0
-        while True:
-            yield make_document(f"d{number:06}", f"text number {number}", {"n": number})
-            number += 1
-
-    def ingest(address: str) -> None:
-        with sync.Client(address) as client:
-            try:
-                for message in client.libraries.transfer.ingest("books", documents()):
-                    for result in message.ingest_results.results:
-                        assert not result.HasField("error")
-                        acknowledged.append(result.document_id)
-                    if len(acknowledged) > 500:
-                        begun.set()
-            except VidenceError:
-                pass
-
+    sent = Ingested()
     with library_process(tmp_path) as first:
         with sync.Client(first.address) as client:
             client.libraries.create("books")
             client.libraries.find("books", make_search("text"))  # the index is in memory
-        sending = threading.Thread(target=ingest, args=(first.address,))
+        sending = threading.Thread(target=ingest, args=(first.address, sent))
         sending.start()
-        assert begun.wait(60)
+        assert sent.begun.wait(60)
         time.sleep(0.2)  # into the middle of whatever it does
         first.kill()
         sending.join(60)
@@ -75,7 +84,7 @@ def test_a_killed_server_has_lost_nothing_that_it_acknowledged(tmp_path: Path) -
         library = client.libraries.get("books")
         kept = [document.document_id for document in client.libraries.list_documents("books")]
         assert len(kept) == library.document_count
-        assert set(acknowledged) <= set(kept)
+        assert set(sent.acknowledged) <= set(kept)
         assert kept == [f"d{number:06}" for number in range(len(kept))]  # no hole, none twice
         hits = [
             hit.document_id
@@ -85,10 +94,7 @@ def test_a_killed_server_has_lost_nothing_that_it_acknowledged(tmp_path: Path) -
         assert sorted(hits) == kept  # the index is as the rows
         revisions = [event.sequence for event in _first(client, library.revision)]
         assert revisions == list(range(1, library.revision + 1))
-        again = client.libraries.transfer.ingest(
-            "books",
-            [make_document(name, f"text number {int(name[1:])}", {"n": int(name[1:])}) for name in kept],
-        )
+        again = client.libraries.transfer.ingest("books", map(numbered, range(len(kept))))
         (complete,) = [each.ingest_complete for each in again if each.HasField("ingest_complete")]
         assert (complete.duplicate_count, complete.created_count) == (len(kept), 0)
 

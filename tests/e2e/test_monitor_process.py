@@ -31,7 +31,7 @@ LONG_S = 60.0
 """The models are loaded meanwhile, and other tests want the cores."""
 
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(400)
 """Each test starts three or four processes; on a busy machine each takes its time."""
 
 

@@ -54,7 +54,7 @@ def expressions() -> list[str]:
 
 def exported(url: str) -> set[str]:
     """Names of all samples, also of histograms."""
-    with urllib.request.urlopen(url, timeout=20) as answer:  # noqa: S310 - http
+    with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310 - http
         text = answer.read().decode()
     kinds = {found[0]: found[1] for found in re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE)}
     samples = set(re.findall(r"^([a-zA-Z_:][a-zA-Z0-9_:]*)[ {]", text, re.MULTILINE))

@@ -3,152 +3,23 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
-import numpy as np
 import pytest
 
 from eventually import eventually
-from fakes.batch import BatchServer, FakeReader, batch_server
+from fakes.batch import FakeReader
 from fakes.batch import image as batch_image
-from fakes.capture import RunningCapture, capture_server, scripted
-from fakes.erasure import ErasureServer, counts, erasure_server, files_with, left
-from fakes.libraries import LibraryServer, library_server
+from fakes.erasure import counts, files_with, left
 from fakes.library_wire import reason_of
+from fakes.people import OTHER, PEOPLE, WHO, house
 from vidence.batch.v1 import batch_service_pb2 as batch_pb
 from vidence.erasure.v1 import erasure_pb2 as erasure
-from vidence.job.v1 import job_pb2, job_service_pb2
-from vidence.library.v1 import face_pb2, library_pb2
-from vidence.library.v1 import library_service_pb2 as library_pb
-from vidence.review.v1 import review_service_pb2 as review_pb
 from vidence_client.receipts import parse_receipt
 
 pytestmark = [pytest.mark.requirement("R-OP5")]
-WHO, OTHER = "person-4711", "person-0815"
-PICTURE, WORDS, READ = b"MARKPICTURE", b"markwords", b"MARKREAD"
-NAME, NOTE, JOB = b"MARKFILENAME", b"MARKNOTE", b"MARKJOB"
 COMPLETE, PARTIAL = erasure.PURGE_STATE_COMPLETE, erasure.PURGE_STATE_PARTIAL
-
-
-@dataclass
-class House:
-    """The services that hold data of people, each behind a server of its own, and what erases."""
-
-    folder: Path
-    capture: RunningCapture
-    batch: BatchServer
-    library: LibraryServer
-    erasure: ErasureServer
-    doors: AsyncExitStack
-    """Holds the library service."""
-    template: bytes = b""
-
-    async def close_library(self) -> int:
-        """The library service goes; gives where it was."""
-        port = int(self.library.server.address.rpartition(":")[2])
-        await self.doors.aclose()
-        return port
-
-    async def open_library(self, port: int) -> None:
-        """It comes back."""
-        self.library = await self.doors.enter_async_context(
-            library_server(self.folder / "library", server_settings={"port": port})
-        )
-
-    @property
-    def marks(self) -> tuple[bytes, ...]:
-        """Bytes of the person that may be in no file."""
-        return (PICTURE, WORDS, READ, NAME, NOTE, JOB, self.template, WHO.encode())
-
-    async def fill(self, who: str = WHO) -> tuple[str, str]:
-        """Makes one of everything of a person; gives session and batch."""
-        session_id = await self.capture_session(who)
-        await self.keep_in_library(who)
-        batch_id = await self.read_batch(who)
-        submitted = await self.batch.jobs.SubmitJob(
-            job_service_pb2.SubmitJobRequest(
-                read_document=job_pb2.ReadDocumentOperation(
-                    content=batch_image(JOB.decode()).content, subject_id=who
-                )
-            )
-        )
-        await self.job_ended(submitted.job.job_id)
-        for number, subject in enumerate((f"sessions/{session_id}", f"batches/{batch_id}")):
-            note = review_pb.AddNoteRequest(
-                subject=subject, reviewer="rita", note_id=f"n{number}", text=NOTE.decode()
-            )
-            await self.erasure.reviews.AddNote(note)
-        return session_id, batch_id
-
-    async def capture_session(self, who: str) -> str:
-        camera = await self.capture.create("FACE", subject_id=who)
-        for number in range(1, 200):
-            picture = scripted(number)[:-1] + b', "who": "' + PICTURE + b'"}'
-            try:
-                await camera.push(picture)
-            except grpc.aio.AioRpcError:
-                break
-        assert (await camera.get()).captured
-        return camera.session_id
-
-    async def keep_in_library(self, who: str) -> None:
-        sent = np.random.default_rng(5).normal(size=128).astype("<f4")
-        wide = sent.astype(np.float64)
-        self.template = (wide / np.linalg.norm(wide)).astype("<f4").tobytes()
-        face = face_pb2.FaceTemplate(model_name="m", model_version="1", data=sent.tobytes())
-        await self.library.stub.EnrollFace(
-            library_pb.EnrollFaceRequest(library_id="people", subject_id=who, template=face)
-        )
-        document = library_pb2.Document(
-            document_id=f"d-{who == WHO}",
-            text=f"the words {WORDS.decode()} and {WORDS.decode()}tail",
-            metadata={"subject_id": library_pb2.MetadataValue(string_value=who)},
-        )
-        request = library_pb.CreateDocumentRequest(library_id="people", document=document)
-        await self.library.stub.CreateDocument(request)
-        # What was replaced is to go too.
-        document.text += f" {WORDS.decode()}again"
-        await self.library.stub.UpdateDocument(
-            library_pb.UpdateDocumentRequest(library_id="people", document=document)
-        )
-
-    async def read_batch(self, *whose: str) -> str:
-        images = []
-        for number, who in enumerate(whose):
-            image = batch_image(f"{READ.decode()} {number}", f"{NAME.decode()}{number}.jpg")
-            image.subject_id = who
-            images.append(image)
-        batch = await self.batch.submit(*images)
-        await self.batch.ended(batch.batch_id)
-        return batch.batch_id
-
-    async def job_ended(self, job_id: str) -> None:
-        watching = self.batch.jobs.WatchJob(job_service_pb2.WatchJobRequest(job_id=job_id))
-        assert [message async for message in watching]
-
-
-@asynccontextmanager
-async def house(folder: Path, *, reader: FakeReader | None = None, **settings: float) -> AsyncIterator[House]:
-    async with AsyncExitStack() as stack:
-        places = {name: folder / name for name in ("capture", "batch", "library", "erasure")}
-        for place in places.values():
-            place.mkdir()
-        capture = await stack.enter_async_context(capture_server(places["capture"]))
-        batch = await stack.enter_async_context(batch_server(places["batch"], reader))
-        doors = await stack.enter_async_context(AsyncExitStack())
-        library = await doors.enter_async_context(library_server(places["library"]))
-        await library.stub.CreateLibrary(library_pb.CreateLibraryRequest(library_id="people"))
-        addresses = {
-            "capture": capture.running.server.address,
-            "batch": batch.server.address,
-            "library": library.server.address,
-        }
-        erasing = await stack.enter_async_context(erasure_server(places["erasure"], addresses, **settings))
-        yield House(folder, capture, batch, library, erasing, doors)
 
 
 async def test_nothing_of_a_person_is_left_in_any_file(tmp_path: Path) -> None:
@@ -237,9 +108,10 @@ async def test_a_service_that_is_away_leaves_it_partial_and_a_repetition_complet
         receipt = parse_receipt(first.receipt)
         assert receipt.whole
         assert not receipt.complete
-        others = tuple(mark for mark in all_of.marks if mark not in {all_of.template, WORDS, WHO.encode()})
-        assert files_with(tmp_path, *others) == []
-        assert files_with(tmp_path / "library", all_of.template)
+        person = PEOPLE[WHO]
+        in_library = {person.template, person.words, WHO.encode()}
+        assert files_with(tmp_path, *(mark for mark in all_of.marks if mark not in in_library)) == []
+        assert files_with(tmp_path / "library", person.template)
         await all_of.open_library(port)
         again = await all_of.erasure.purge(WHO)  # whichever request: it goes on
         assert (again.purge_id, again.state, left(again)) == (first.purge_id, COMPLETE, {})
@@ -257,9 +129,10 @@ async def test_a_batch_of_several_people_loses_the_items_of_one(tmp_path: Path) 
         listed = await all_of.batch.batches.ListBatchItems(batch_pb.ListBatchItemsRequest(batch_id=batch_id))
         gone, kept = listed.items
         assert (gone.file_name, gone.sha256, gone.HasField("document")) == ("", "", False)
-        assert kept.file_name == f"{NAME.decode()}1.jpg"
-        assert kept.document.fields[0].value == f"{READ.decode()} 1"
-        assert files_with(tmp_path, f"{READ.decode()} 0".encode(), f"{NAME.decode()}0".encode()) == []
+        other = PEOPLE[OTHER]
+        assert kept.file_name == f"{other.name.decode()}1.jpg"
+        assert kept.document.fields[0].value == f"{other.read.decode()} 1"
+        assert files_with(tmp_path, PEOPLE[WHO].read, PEOPLE[WHO].name) == []
         assert (await all_of.batch.ended(batch_id)).batch_id == batch_id  # whoever watches it is told its end
 
 

@@ -114,6 +114,24 @@ async def test_a_batch_loses_and_repeats_nothing_while_its_service_is_replaced(
     assert record.violations() == []
 
 
+async def push_frames(
+    client: Client, key: SessionKey, picture: bytes, watching: asyncio.Task[None], refused: list[str]
+) -> None:
+    """Shows a camera a picture until who watches the session is done; notes why frames were refused."""
+    number = 0
+    while not watching.done():
+        number += 1
+        try:
+            # No two frames of a camera are alike, and two that are alike are refused.
+            await client.capture.push_frame(
+                key, make_frame(picture + number.to_bytes(4, "big"), number=number)
+            )
+        except VidenceError as error:
+            # A camera has a newer frame by then.
+            refused.append(error.reason or error.code.name)
+            await asyncio.sleep(0.2)
+
+
 @pytest.mark.soak
 @pytest.mark.requirement("R-CA1", "R-CA10", "R-ST4")
 @pytest.mark.timeout(900)
@@ -133,17 +151,7 @@ async def test_sessions_end_and_every_loss_is_told_while_their_service_is_replac
             records.append(record)
             watch = client.capture.watch_session(key, on_gap=lambda _gap: None)
             watching = asyncio.create_task(record.follow(watch))
-            number = 0
-            while not watching.done():
-                number += 1
-                try:
-                    # No two frames of a camera are alike, and two that are alike are refused.
-                    frame = make_frame(passport + number.to_bytes(4, "big"), number=number)
-                    await client.capture.push_frame(key, frame)
-                except VidenceError as error:
-                    # A camera has a newer frame by then.
-                    refused.append(error.reason or error.code.name)
-                    await asyncio.sleep(0.2)
+            await push_frames(client, key, passport, watching, refused)
             await watching
             session = await client.capture.get_session(created.session.id, timeout=LIMIT_S)
             ended.append(session.id)

@@ -22,7 +22,7 @@ from vidence.library.v1 import library_service_pb2 as libraries
 from vidence.library.v1 import library_service_pb2_grpc as libraries_grpc
 
 SMOKE = [sys.executable, "-c", "from vidence_cli.main import main; main()", "smoke"]
-PATIENT = ("--deadline", "110")
+PATIENT = ("--deadline", "280")
 """The promise is 60 s on a machine of its own."""
 
 

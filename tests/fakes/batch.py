@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +22,7 @@ from vidence.extraction.v1 import document_pb2
 from vidence.job.v1 import job_service_pb2_grpc as job_grpc
 from vidence.job.v1 import worker_service_pb2_grpc as worker_grpc
 from vidence_server.batch.app import OpenBatch, local_worker, open_service, register
+from vidence_server.batch.service import BatchService
 from vidence_server.batch.settings import BatchSettings
 from vidence_server.batch.worker.worker import Worker
 from vidence_server.core.clock import Clock, SystemClock
@@ -189,14 +190,7 @@ async def batch_server(
     ids = IdFactory(clock)
     bus, shelf = FakeBus(), shelf or FakeShelf()
     quick: dict[str, Any] = {"first_retry_s": 0.01, "longest_retry_s": 0.05}
-    defaults: dict[str, Any] = {"port": 0, "validate_responses": True, "drain_accept_s": 0}
-    rpc = RpcServer(
-        ServerSettings(**(defaults | (server or {}))),
-        metrics=Metrics(version="0"),
-        clock=clock,
-        ids=ids,
-        guard=guard,
-    )
+    rpc = _rpc_server(server or {}, clock, ids, guard)
     async with AsyncExitStack() as stack:
         opened = await stack.enter_async_context(
             open_service(
@@ -212,16 +206,8 @@ async def batch_server(
             )
         )
         names = register(rpc, opened.service)
-        made = [
-            local_worker(
-                opened.service,
-                reader or FakeReader(),
-                concurrency=concurrency,
-                clock=clock,
-                random=random.Random(3).random,
-            )
-            for _ in range(workers)
-        ]
+        reads = reader or FakeReader()
+        made = [_worker(opened.service, reads, concurrency, clock) for _ in range(workers)]
         await stack.enter_async_context(rpc)
         for name in names:
             await rpc.mark_ready(name)
@@ -229,3 +215,20 @@ async def batch_server(
             await stack.enter_async_context(worker)
         channel = await stack.enter_async_context(grpc.aio.insecure_channel(rpc.address))
         yield BatchServer(opened, rpc, channel, bus, made, shelf)
+
+
+def _rpc_server(
+    settings: Mapping[str, Any], clock: Clock, ids: IdFactory, guard: AccessGuard | None
+) -> RpcServer:
+    defaults: dict[str, Any] = {"port": 0, "validate_responses": True, "drain_accept_s": 0}
+    return RpcServer(
+        ServerSettings(**{**defaults, **settings}),
+        metrics=Metrics(version="0"),
+        clock=clock,
+        ids=ids,
+        guard=guard,
+    )
+
+
+def _worker(service: BatchService, reader: FakeReader, concurrency: int, clock: Clock) -> Worker:
+    return local_worker(service, reader, concurrency=concurrency, clock=clock, random=random.Random(3).random)

@@ -12,7 +12,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from fakes.capture import RunningCapture, ScriptedEyes
+from fakes.capture import RunningCapture
+from fakes.capture_scripts import ScriptedEyes
 from fakes.face_pictures import ASTRONAUT, decoded, picture_bytes
 from fakes.runtime import running_server
 from fakes.storage import FakeBus

@@ -54,9 +54,9 @@ class ErasureServer:
 
 @asynccontextmanager
 async def erasure_server(
-    folder: Path, addresses: Mapping[str, str], **settings: Any
+    place: Path | StateLocation, addresses: Mapping[str, str], **settings: Any
 ) -> AsyncIterator[ErasureServer]:
-    """A real server that asks the services at these addresses over gRPC."""
+    """A real server that asks the services at these addresses over gRPC; on SQLite in a folder."""
     clock = SystemClock()
     ids = IdFactory(clock)
     bus = FakeBus()
@@ -66,7 +66,7 @@ async def erasure_server(
         clock=clock,
         ids=ids,
     )
-    where = StateLocation(folder)
+    where = StateLocation(place) if isinstance(place, Path) else place
     async with AsyncExitStack() as stack:
         luck = random.Random(7).random
         reviews = await stack.enter_async_context(

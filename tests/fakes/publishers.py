@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from typing import Any
 
-from fakes.event_servicer import Served
+from fakes.event_servicer import Bus, Served
 from fakes.extraction_servicer import duration
 from vidence.event.v1 import event_service_pb2 as pb
 from vidence.stream.v1.stream_control_pb2 import Connected
@@ -17,7 +17,7 @@ from vidence_client import (
 
 QUICK = RetryPolicy(base_delay_s=0.01, maximum_delay_s=0.05)
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 def make(address: str, **options: Any) -> Publisher:
@@ -32,6 +32,12 @@ def check_books(publisher: Publisher) -> None:
 
 def subjects(served: Served) -> list[str]:
     return [event.subject for event in served.bus.log]
+
+
+async def taken_by(bus: Bus, count: int) -> None:
+    """Returns when a bus has taken so many events."""
+    async with bus.changed, asyncio.timeout(PATIENCE_S):
+        await bus.changed.wait_for(lambda: len(bus.log) >= count)
 
 
 async def set_event(event: asyncio.Event) -> None:

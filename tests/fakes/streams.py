@@ -135,7 +135,7 @@ class Seen:
 
 
 async def read_until(
-    subscription: Subscription, seen: Seen, enough: Callable[[Seen], bool], *, patience_s: float = 5.0
+    subscription: Subscription, seen: Seen, enough: Callable[[Seen], bool], *, patience_s: float = 60.0
 ) -> Seen:
     """Reads frames until there is enough of them."""
     async with asyncio.timeout(patience_s):

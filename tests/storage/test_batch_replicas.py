@@ -96,7 +96,7 @@ async def test_a_new_server_clears_up_after_a_dead_one_and_leaves_the_living_alo
         await _call_of_the_dead(living)
         async with batch_server(place, workers=1) as newcomer:
             # Long before the lease ends.
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 assert (await newcomer.ended(left.batch_id)).state == batch_pb2.BATCH_STATE_SUCCEEDED
             assert gate.began["of the dead"] == 0
             # Of the call of the dead nothing is left; what was read is kept for a while.

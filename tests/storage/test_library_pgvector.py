@@ -100,7 +100,7 @@ async def test_another_model_begins_anew(shared_home: Home) -> None:
         await fill(opened, range(20))
         before = await find(opened, SearchRequest("red apple", k=5))
         await opened.service.reembedding.start(TENANT, "books", "words@2")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (await opened.service.libraries.get(TENANT, "books")).model_id != "words@2":  # noqa: ASYNC110 - see `eventually`
                 await asyncio.sleep(0.01)
         assert len(await find(opened, SearchRequest("red apple", k=5))) == len(before)

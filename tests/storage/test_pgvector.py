@@ -17,6 +17,7 @@ from fakes.storage import EXTRACTION_MIGRATIONS
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.library.search.index import IndexKind, VectorIndex
 from vidence_server.library.search.pgvector import PgVectorIndex
+from vidence_server.library.search.pgvector_table import remove_library
 from vidence_server.storage.database import Database
 
 pytestmark = [pytest.mark.requirement("R-LI2", "R-OP6"), pytest.mark.usefixtures("pgvector")]
@@ -111,7 +112,7 @@ async def test_libraries_and_models_never_meet_and_a_library_is_forgotten_whole(
         ids, _ = await asyncio.to_thread(mine.search, vectors[0], 100)
         assert sorted(ids) == list(range(50))
         async with database.transaction() as transaction:
-            await PgVectorIndex.remove_library(transaction, 7)
+            await remove_library(transaction, 7)
         async with database.snapshot() as reading:
             left = await reading.execute(text("SELECT DISTINCT library_no, model FROM library_vectors"))
             assert left.all() == [(8, "minilm@1")]

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from eventually import eventually
-from fakes.capture import Camera, capture_server, scripted
+from fakes.capture import Camera, capture_server
+from fakes.capture_scripts import scripted
 from fakes.capture_story import judged, record, story
 from vidence.capture.v1 import capture_service_pb2 as pb
 from vidence.capture.v1 import session_pb2

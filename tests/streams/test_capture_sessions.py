@@ -11,15 +11,8 @@ import grpc
 import pytest
 
 from eventually import eventually
-from fakes.capture import (
-    Camera,
-    ScriptedComparer,
-    ScriptedReader,
-    capture_server,
-    events_until,
-    kinds,
-    scripted,
-)
+from fakes.capture import Camera, capture_server, events_until, kinds
+from fakes.capture_scripts import ScriptedComparer, ScriptedReader, scripted
 from fakes.capture_story import judged, record, story
 from vidence.capture.v1 import capture_service_pb2 as pb
 from vidence.capture.v1 import session_event_pb2, session_pb2

@@ -81,7 +81,7 @@ async def test_libraries_and_documents_over_the_wire(tmp_path: Path) -> None:
         assert [each.document_id for each in listed.documents] == ["a"]
         begun = await stub.ReembedLibrary(pb.ReembedLibraryRequest(library_id="books", model_id="words@2"))
         assert begun.library.reembedding.model_id == "words@2"
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 library = (await stub.GetLibrary(pb.GetLibraryRequest(library_id="books"))).library
                 if library.embedding.model_id == "words@2":

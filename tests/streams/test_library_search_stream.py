@@ -133,7 +133,7 @@ async def test_a_session_opens_a_query_refines_it_and_takes_it_along(tmp_path: P
         (second,) = await watched(call, 1)
         assert [hit.document_id for hit in second.query_results.hits] == ["p"]  # type: ignore[attr-defined]  # as above
         said.put_nowait(None)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while await call.read() is not grpc.aio.EOF:
                 pass
         assert await call.code() is grpc.StatusCode.OK

@@ -119,7 +119,7 @@ async def open_service(
         stack.enter_context(foundation.ringing_for_others())
         settlement = Settlement(foundation)
         service, housekeeping = assemble(foundation, settlement, logs, draining, settings.sweep_period_s)
-        await stack.enter_async_context(housekeeping)
+        await stack.enter_async_context(housekeeping.at_work())
         filer = await stack.enter_async_context(Filer(foundation, settlement))
         yield OpenBatch(service, relay, logs, filer)
 

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from types import TracebackType
-from typing import Self
-
-import structlog
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 
 from vidence_server.batch.batches import Batches
 from vidence_server.batch.desk import Desk
@@ -18,12 +13,13 @@ from vidence_server.batch.jobs import Jobs
 from vidence_server.batch.runs import Runs
 from vidence_server.batch.store import batch_table, item_table
 from vidence_server.core.errors import DomainError, Reason
+from vidence_server.runtime.rounds import Round, Rounds
 
 _AT_ONCE = 64
 
 
 class Housekeeping:
-    """Works from the beginning of its context to the end, in a few tasks."""
+    """Rescues and deletes, in a few tasks."""
 
     def __init__(
         self,
@@ -41,35 +37,26 @@ class Housekeeping:
         self._jobs = jobs
         self._desk = desk
         self._sweep_period_s = sweep_period_s
-        self._log = structlog.get_logger(__name__)
-        self._tasks: list[asyncio.Task[None]] = []
 
-    async def __aenter__(self) -> Self:
-        """Ends what a process before left behind, then begins.
+    @asynccontextmanager
+    async def at_work(self) -> AsyncIterator[None]:
+        """Ends what a process before left behind, then works until the context ends.
 
         Raises:
             DomainError: STORAGE_FULL, STORAGE_FAILED.
         """
-        if not self._base.database.shared:
-            await self.clear_up()
         rescue_period_s = min(self._base.policy.lease_s / 4, 5.0)
-        self._tasks = [
-            asyncio.create_task(self._again(self._rescue, rescue_period_s), name="rescue of stuck items"),
-            asyncio.create_task(self._again(self.sweep, self._sweep_period_s), name="retention of batches"),
+        rounds = [
+            self._round(self._rescue, rescue_period_s, "rescue of stuck items"),
+            self._round(self.sweep, self._sweep_period_s, "retention of batches"),
         ]
         if self._base.database.shared:
             # It takes a while to tell whether another server is dead: nobody waits for that.
-            clearing = self._again(self.clear_up, rescue_period_s)
-            self._tasks.append(asyncio.create_task(clearing, name="what dead servers left"))
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Ends the tasks."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.wait(self._tasks)
+            rounds.append(self._round(self.clear_up, rescue_period_s, "what dead servers left"))
+        else:
+            await self.clear_up()
+        async with Rounds(*rounds):
+            yield
 
     async def clear_up(self) -> None:
         """Takes back what workers in dead servers had, and deletes the batches of their calls."""
@@ -117,10 +104,6 @@ class Housekeeping:
         while await self._desk.rescue() == _AT_ONCE:
             pass
 
-    async def _again(self, work: Callable[[], Awaitable[None]], period_s: float) -> None:
-        while True:
-            try:
-                await work()
-            except Exception as error:  # noqa: BLE001  # the next round tries again
-                self._log.warning("housekeeping failed", exc_info=error)
-            await asyncio.sleep(period_s)
+    @staticmethod
+    def _round(work: Callable[[], Awaitable[None]], period_s: float, name: str) -> Round:
+        return Round(work, period_s, name, "housekeeping failed", at_once=True)

@@ -22,6 +22,10 @@ ABSENT = "absent"
 """The process that answers does not offer this service."""
 UNTRUSTED = "untrusted"
 """Somebody answers, and TLS fails: look at `tls.peer_ca` and at the names in the service's certificate."""
+_UNREACHABLE = "unreachable"
+_UNKNOWN = "unknown"
+SERVICE_STATES = frozenset({*_STATES.values(), ABSENT, UNTRUSTED, _UNREACHABLE, _UNKNOWN})
+"""All that is said of a service."""
 
 
 class HealthEndpoint:
@@ -61,8 +65,8 @@ class HealthEndpoint:
         except grpc.aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.NOT_FOUND:
                 return ABSENT
-            return UNTRUSTED if is_untrusted(error) else "unreachable"
-        return _STATES.get(answer.status, "unknown")
+            return UNTRUSTED if is_untrusted(error) else _UNREACHABLE
+        return _STATES.get(answer.status, _UNKNOWN)
 
 
 def _summary(states: Mapping[str, str]) -> str:

@@ -1,8 +1,7 @@
-"""The capture service: makes sessions, finds them, lets time pass for them, and lets them go."""
+"""The capture service: makes sessions, finds them, and lets them go."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
@@ -10,8 +9,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from types import TracebackType
 from typing import Self
-
-import structlog
 
 from vidence_server.capture.book import SessionBook
 from vidence_server.capture.crew import TaskCrew
@@ -24,6 +21,7 @@ from vidence_server.capture.frames import Fate, IncomingFrame
 from vidence_server.capture.kept_logs import ended_log, feed_log
 from vidence_server.capture.live import LiveSession, Surroundings
 from vidence_server.capture.numbers import CreatedSession, Encoders
+from vidence_server.capture.passing_time import let_time_pass, purge
 from vidence_server.capture.record import SessionRecord, new_record
 from vidence_server.capture.settings import CaptureSettings
 from vidence_server.capture.store import SessionStore
@@ -31,8 +29,6 @@ from vidence_server.core.clock import Clock
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.core.ids import IdFactory
 
-_TICK_S = 0.2
-_PURGE_S = 600.0
 _MAX_PAGES = 20
 
 
@@ -88,7 +84,6 @@ class CaptureService:
         self._crew = TaskCrew()
         self.spawn = self._crew.spawn
         """Runs work in a task that ends with this context."""
-        self._logger = structlog.get_logger(__name__)
         self.feed = SessionsFeed(
             feed_log(tenant, settings.max_sessions, outside.clock),
             self._snapshot,
@@ -105,8 +100,8 @@ class CaptureService:
         await self._stack.enter_async_context(self.feed.log)
         for record in await self.store.open_sessions(self.tenant):
             await self._take_up(record)
-        self.spawn(self._let_time_pass())
-        self.spawn(self._purge())
+        self.spawn(let_time_pass(self.book))
+        self.spawn(purge(self.store, self._clock, self.settings.retention_s))
         return self
 
     async def __aexit__(
@@ -277,26 +272,6 @@ class CaptureService:
 
     def _snapshot(self) -> Iterable[Encode]:
         return [partial(self._encoders.snapshot, live.summary()) for live in self.book]
-
-    async def _let_time_pass(self) -> None:
-        while True:
-            await asyncio.sleep(_TICK_S)
-            try:
-                self.book.tick()
-                await self.book.sweep()
-            except Exception as error:  # one session's defect must not stop the time of all
-                self._logger.error("a tick failed", exc_info=error)
-
-    async def _purge(self) -> None:
-        while True:
-            now = self._clock.now()
-            try:
-                await self.store.purge(
-                    ended_before=now - timedelta(seconds=self.settings.retention_s), now=now
-                )
-            except DomainError as error:
-                self._logger.warning("old sessions stay", reason=error.reason)
-            await asyncio.sleep(_PURGE_S)
 
 
 def _wrong_token() -> DomainError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import BinaryIO
 
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.encryption.envelope import MAGIC
+from vidence_server.encryption.key_counts import KeyCounts
 from vidence_server.encryption.ports import MOST_KEY_ID_BYTES
 from vidence_server.encryption.sealing import Sealing, is_under
 from vidence_server.storage.blob_format import BlobLabel
@@ -76,12 +76,17 @@ def rotate_folder(
     return numbers
 
 
-def count_folder_keys(folder: Path, sealing: Sealing) -> Counter[str]:
-    """Blobs of a folder by the id of the key that they are under; empty: plain. Blocks."""
-    counts: Counter[str] = Counter()
+def count_folder_keys(folder: Path, sealing: Sealing) -> KeyCounts:
+    """Blobs of a folder by the key that they are under. Blocks."""
+    counts = KeyCounts()
     for path in _blobs(folder):
-        with suppress(FileNotFoundError), path.open("rb") as file:
-            counts[sealing.key_id_of(file.read(_HEAD_BYTES))] += 1
+        try:
+            with path.open("rb") as file:
+                counts.add(sealing, file.read(_HEAD_BYTES), path.name)
+        except FileNotFoundError:
+            continue  # deleted or expired meanwhile
+        except OSError:
+            counts.damaged.append(path.name)
     return counts
 
 

@@ -15,6 +15,7 @@ from vidence_server.core.ids import IdFactory
 from vidence_server.encryption.sealing import Sealing
 from vidence_server.library.committer import Committer
 from vidence_server.library.convert_changes import Changes, encode_results, key_of
+from vidence_server.library.document_records import DocumentRecords
 from vidence_server.library.erasing import SubjectErasing
 from vidence_server.library.exporting import Exporting
 from vidence_server.library.face_records import FaceRecords
@@ -23,7 +24,7 @@ from vidence_server.library.journal import Journal
 from vidence_server.library.keeping import Keeper
 from vidence_server.library.live import LiveQueries, LiveSettings
 from vidence_server.library.ports import FaceEmbedder, TextEmbedder
-from vidence_server.library.records import DocumentRecords, LibraryRecords
+from vidence_server.library.records import LibraryRecords
 from vidence_server.library.reembedding import Reembedding
 from vidence_server.library.search.lexical import LexicalIndex
 from vidence_server.library.search.making import make_index
@@ -34,6 +35,7 @@ from vidence_server.library.settings import LibrarySettings
 from vidence_server.library.shared_vectors import SharedVectors
 from vidence_server.library.sources import StreamSources
 from vidence_server.library.sweeping import Sweeper
+from vidence_server.library.word_merging import WordMerging
 from vidence_server.runtime.metrics import Metrics
 from vidence_server.runtime.server import RpcServer
 from vidence_server.runtime.service_logs import ServiceLogs
@@ -117,18 +119,7 @@ async def open_service(
             lexical = LexicalIndex(snapshot.dialect)
         parts = _Parts(settings, database, logs, journal, indexes, lexical, embedders, clock, ids, sealing)
         service = await _open_parts(stack, parts, make, face_embedder)
-        retention = timedelta(days=settings.change_retention_days)
-        await stack.enter_async_context(
-            Sweeper(
-                database,
-                logs,
-                outbox,
-                service.exporting,
-                clock,
-                retention=retention,
-                tenants=tenants,
-            )
-        )
+        await stack.enter_async_context(_sweeper(parts, outbox, service, tenants).rounds())
         yield OpenedLibrary(service, relay)
 
 
@@ -152,44 +143,19 @@ def export(metrics: Metrics, opened: OpenedLibrary) -> None:
 async def _open_parts(
     stack: AsyncExitStack, parts: _Parts, make: MakeIndex, face_embedder: FaceEmbedder | None
 ) -> LibraryService:
-    settings, database, clock, ids = parts.settings, parts.database, parts.clock, parts.ids
-    records = LibraryRecords(
-        database,
-        parts.journal,
-        parts.logs,
-        parts.indexes,
-        parts.lexical,
-        embedders=parts.embedders,
-        clock=clock,
-        ids=ids,
-    )
-    committer = await stack.enter_async_context(
-        Committer(
-            database,
-            parts.journal,
-            parts.indexes,
-            parts.lexical,
-            clock,
-            limit=settings.queue_documents,
-            group=settings.commit_documents,
-        )
-    )
+    database, clock, ids = parts.database, parts.clock, parts.ids
+    records = _records(parts)
+    committer = await stack.enter_async_context(_committer(parts))
     keeper = Keeper(database, committer, parts.embedders)
     searching = Searching(database, parts.indexes, parts.lexical, parts.embedders, clock)
     live = await stack.enter_async_context(_live(parts, searching))
     reembedding = await stack.enter_async_context(
         Reembedding(database, parts.journal, parts.embedders, clock)
     )
-    hold = timedelta(seconds=settings.export_retention_s)
-    faces = FaceRecords(
-        database,
-        parts.journal,
-        make,
-        embedder=face_embedder,
-        sealing=parts.sealing,
-        clock=clock,
-        ids=ids,
-    )
+    faces = _faces(parts, make, face_embedder)
+    hold = timedelta(seconds=parts.settings.export_retention_s)
+    words = WordMerging(database, parts.lexical)
+    await stack.enter_async_context(words.rounds())
     return LibraryService(
         libraries=records,
         documents=DocumentRecords(database, keeper, records),
@@ -199,13 +165,62 @@ async def _open_parts(
         exporting=Exporting(database, clock=clock, ids=ids, hold=hold),
         live=live,
         faces=faces,
-        erasing=SubjectErasing(database, faces, keeper, parts.lexical),
+        erasing=SubjectErasing(database, faces, keeper, words),
         reembedding=reembedding,
         journal=parts.journal,
         logs=parts.logs,
         indexes=parts.indexes,
         embedders=parts.embedders,
         ids=ids,
+    )
+
+
+def _records(parts: _Parts) -> LibraryRecords:
+    return LibraryRecords(
+        parts.database,
+        parts.journal,
+        parts.logs,
+        parts.indexes,
+        parts.lexical,
+        embedders=parts.embedders,
+        clock=parts.clock,
+        ids=parts.ids,
+    )
+
+
+def _committer(parts: _Parts) -> Committer:
+    return Committer(
+        parts.database,
+        parts.journal,
+        parts.indexes,
+        parts.lexical,
+        parts.clock,
+        limit=parts.settings.queue_documents,
+        group=parts.settings.commit_documents,
+    )
+
+
+def _faces(parts: _Parts, make: MakeIndex, embedder: FaceEmbedder | None) -> FaceRecords:
+    return FaceRecords(
+        parts.database,
+        parts.journal,
+        make,
+        embedder=embedder,
+        sealing=parts.sealing,
+        clock=parts.clock,
+        ids=parts.ids,
+    )
+
+
+def _sweeper(parts: _Parts, outbox: Outbox, service: LibraryService, tenants: Sequence[str]) -> Sweeper:
+    return Sweeper(
+        parts.database,
+        parts.logs,
+        outbox,
+        service.exporting,
+        parts.clock,
+        retention=timedelta(days=parts.settings.change_retention_days),
+        tenants=tenants,
     )
 
 

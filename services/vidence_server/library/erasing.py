@@ -11,10 +11,10 @@ from vidence_server.core.errors import DomainError, Reason
 from vidence_server.library.domain.libraries import Library
 from vidence_server.library.face_records import FaceRecords
 from vidence_server.library.keeping import Keeper
-from vidence_server.library.search.lexical import LexicalIndex
 from vidence_server.library.store import libraries, subjects
 from vidence_server.library.store.erasure import erase_deleted
 from vidence_server.library.store.subjects import Holdings
+from vidence_server.library.word_merging import WordMerging
 from vidence_server.storage.database import Database, Transaction
 
 _PAGE = 200
@@ -28,7 +28,7 @@ class SubjectErasing:
     database: Database
     faces: FaceRecords
     keeper: Keeper
-    lexical: LexicalIndex
+    words: WordMerging
 
     async def erase(self, tenant: str, subject_id: str, *, dry_run: bool) -> Erasure:
         """Erases everything of a subject, or only counts it. Nothing of it is in the files afterwards.
@@ -37,14 +37,16 @@ class SubjectErasing:
             DomainError: STORAGE_FULL, STORAGE_FAILED; to be repeated: what is gone is not found again, and
                 the erasure from the files is made up for.
         """
-        total = Holdings((), 0, 0)
+        total, own = Holdings((), 0, 0), set[int]()
         async for library in self._libraries(tenant):
+            own.add(library.no)
             held = await self._held(library, subject_id)
             total = total.plus(held)
             if not dry_run and not held.empty:
                 await self._erase(tenant, library, subject_id, held)
         if not dry_run:
-            # Also where nothing was found: an earlier call may have ended here.
+            # Also where nothing was found: an earlier call may have ended here, or it was deleted by others.
+            await self.words.merge(own)
             await erase_deleted(self.database)
         return _told(total, dry_run=dry_run)
 
@@ -78,7 +80,6 @@ class SubjectErasing:
         for document_id in held.documents:
             with _unless_gone():
                 await self.keeper.remove(library, document_id, 0)
-        await self.database.run(lambda transaction: self.lexical.compact(transaction, library.no))
 
 
 @contextmanager

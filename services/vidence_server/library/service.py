@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from vidence_server.core.ids import IdFactory
 from vidence_server.library.committer import Committer, CommitterStatistics
+from vidence_server.library.document_records import DocumentRecords
 from vidence_server.library.domain.libraries import Library
 from vidence_server.library.erasing import SubjectErasing
 from vidence_server.library.exporting import Exporting
@@ -16,7 +17,7 @@ from vidence_server.library.journal import Journal
 from vidence_server.library.keeping import Keeper
 from vidence_server.library.live import LiveQueries
 from vidence_server.library.ports import TextEmbedder
-from vidence_server.library.records import DocumentRecords, LibraryRecords
+from vidence_server.library.records import LibraryRecords
 from vidence_server.library.reembedding import Reembedding
 from vidence_server.library.searching import Searching
 from vidence_server.runtime.service_logs import ServiceLogs, ServiceLogsStatistics

@@ -13,6 +13,7 @@ from vidence_server.core.errors import DomainError, Reason
 from vidence_server.library.domain.libraries import Library
 from vidence_server.library.search.index import Ids, IndexKind, Scores, Vectors
 from vidence_server.library.search.pgvector import MOST_GRAPH_DIMENSIONS, PgVectorIndex, is_model_name
+from vidence_server.library.search.pgvector_table import remove_library
 from vidence_server.library.store import libraries, reading
 from vidence_server.storage.database import Database, Transaction
 
@@ -106,7 +107,7 @@ class SharedVectors:
         """Removes what the tables have of a library."""
         if (await transaction.execute(_KNOWN)).scalar_one():
             await transaction.execute(_FORGET, {"library": library_no})
-            await PgVectorIndex.remove_library(transaction, library_no)
+            await remove_library(transaction, library_no)
 
     async def _current(self, library: Library) -> PgVectorIndex:
         """The library's index, at its revision at least."""
@@ -153,7 +154,7 @@ class SharedVectors:
             found = await transaction.execute(_STATE, {"library": library_no, "model": model_id})
             since: int | None = found.scalar_one_or_none()
             if since is None:  # what is there was made by another model
-                await PgVectorIndex.remove_library(transaction, library_no)
+                await remove_library(transaction, library_no)
         return since or 0
 
     async def _add(self, snapshot: Transaction, index: PgVectorIndex, library_no: int, since: int) -> None:

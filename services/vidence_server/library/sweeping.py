@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import timedelta
-from types import TracebackType
-from typing import Self
-
-import structlog
 
 from vidence_server.core.clock import Clock
 from vidence_server.library.exporting import Exporting
 from vidence_server.library.journal import log_name
 from vidence_server.library.store import libraries
+from vidence_server.runtime.rounds import Round, Rounds
 from vidence_server.runtime.service_logs import ServiceLogs
 from vidence_server.storage.database import Database
 from vidence_server.storage.outbox import Outbox
@@ -24,7 +19,7 @@ _PAGE = 100
 
 
 class Sweeper:
-    """One task, from the beginning of its context to the end."""
+    """Forgets it, once or again and again."""
 
     def __init__(
         self,
@@ -44,22 +39,10 @@ class Sweeper:
         self._clock = clock
         self._retention = retention
         self._tenants = tenants
-        self._task: asyncio.Task[None] | None = None
-        self._log = structlog.get_logger(__name__)
 
-    async def __aenter__(self) -> Self:
-        """Begins."""
-        self._task = asyncio.create_task(self._run(), name="retention of libraries")
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Stops."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+    def rounds(self) -> Rounds:
+        """Does it again and again."""
+        return Rounds(Round(self.sweep, _PERIOD_S, "retention of libraries", "old changes stay"))
 
     async def sweep(self) -> None:
         """Does it once; raises `DomainError`, STORAGE_FULL or STORAGE_FAILED."""
@@ -82,11 +65,3 @@ class Sweeper:
             if len(page) < _PAGE:
                 return
             after_id = page[-1].library_id
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(_PERIOD_S)
-            try:
-                await self.sweep()
-            except Exception as error:  # noqa: BLE001  # the next round tries again
-                self._log.warning("old changes stay", exc_info=error)

@@ -64,7 +64,7 @@ async def open_service(
         logs = await stack.enter_async_context(ServiceLogs(database, clock=clock))
         ledger = Ledger(logs, outbox, Codec())
         sweeper = Sweeper(database, ledger, outbox, clock, settings)
-        await stack.enter_async_context(sweeper)
+        await stack.enter_async_context(sweeper.rounds())
         service = ReviewService(database, logs, ledger, clock, settings)
         yield OpenReview(service, relay, logs, sweeper)
 

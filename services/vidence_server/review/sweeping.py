@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from functools import partial
-from types import TracebackType
-from typing import Self
-
-import structlog
 
 from vidence_server.core.clock import Clock
 from vidence_server.review import store
@@ -17,6 +11,7 @@ from vidence_server.review.domain.review import Review
 from vidence_server.review.ledger import Ledger
 from vidence_server.review.settings import ReviewSettings
 from vidence_server.review.store import Name
+from vidence_server.runtime.rounds import Round, Rounds
 from vidence_server.storage.database import Database, Transaction
 from vidence_server.storage.outbox import Outbox
 
@@ -24,7 +19,7 @@ _AT_ONCE = 100
 
 
 class Sweeper:
-    """Two tasks, from the beginning of its context to the end; several servers may sweep one database."""
+    """Ends what is over; several servers may sweep one database."""
 
     def __init__(
         self, database: Database, ledger: Ledger, outbox: Outbox, clock: Clock, settings: ReviewSettings
@@ -34,28 +29,14 @@ class Sweeper:
         self._outbox = outbox
         self._clock = clock
         self._settings = settings
-        self._log = structlog.get_logger(__name__)
-        self._tasks: list[asyncio.Task[None]] = []
 
-    async def __aenter__(self) -> Self:
-        """Begins."""
-        periods = (
-            (self.sweep_presence, self._settings.presence_sweep_s),
-            (self.sweep, self._settings.sweep_period_s),
+    def rounds(self) -> Rounds:
+        """Does both again and again."""
+        settings = self._settings
+        return Rounds(
+            Round(self.sweep_presence, settings.presence_sweep_s, "presence in reviews", "sweeping failed"),
+            Round(self.sweep, settings.sweep_period_s, "retention of reviews", "sweeping failed"),
         )
-        self._tasks = [
-            asyncio.create_task(self._again(work, period_s), name="sweeper of reviews")
-            for work, period_s in periods
-        ]
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Ends the tasks."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.wait(self._tasks)
 
     async def sweep_presence(self) -> None:
         """Tells of those who are gone without a word; raises `DomainError`, STORAGE_FAILED."""
@@ -94,11 +75,3 @@ class Sweeper:
             await self._ledger.delete(transaction, review)
         else:
             await self._ledger.expire(transaction, name, follow_ns)
-
-    async def _again(self, work: Callable[[], Awaitable[None]], period_s: float) -> None:
-        while True:
-            await asyncio.sleep(period_s)
-            try:
-                await work()
-            except Exception as error:  # noqa: BLE001  # the next round tries again
-                self._log.warning("sweeping failed", exc_info=error)

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Self
 
 import grpc
 
 from vidence.event.v1 import event_pb2
 from vidence.event.v1 import event_service_pb2 as pb
 from vidence.event.v1 import event_service_pb2_grpc as pb_grpc
-from vidence_server.runtime.call_errors import domain_error_of_call
+from vidence_server.runtime.call_errors import answer_of
 from vidence_server.runtime.own_calls import OwnCalls
 from vidence_server.runtime.service_channel import ServiceChannel
 from vidence_server.storage.outbox import OutboxEvent
 
 
-class BusClient:
-    """An `EventSink` over gRPC; one channel from the beginning of its context to the end.
-
-    A call waits a moment for the connection, then fails: how long to wait before the next is for the relay to
-    decide.
-    """
+class BusClient(ServiceChannel):
+    """An `EventSink` over gRPC."""
 
     def __init__(
         self,
@@ -40,19 +34,8 @@ class BusClient:
             deadline_s: Longest time of one call, s.
             connect_s: Longest wait for the connection, s.
         """
-        self._channel = ServiceChannel(address, own_calls, called="The bus", connect_s=connect_s)
+        super().__init__(address, own_calls, called="The bus", connect_s=connect_s)
         self._deadline_s = deadline_s
-
-    async def __aenter__(self) -> Self:
-        """Makes the channel; does not wait for the bus."""
-        await self._channel.__aenter__()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Closes the channel."""
-        await self._channel.__aexit__(kind, error, traceback)
 
     async def publish(self, events: Sequence[OutboxEvent]) -> None:
         """Publishes events so that they survive the death of the bus.
@@ -60,7 +43,7 @@ class BusClient:
         Raises:
             DomainError: What the bus answered; NOT_READY where it is away.
         """
-        channel = await self._channel.ready()
+        channel = await self.ready()
         by_tenant: dict[str, list[OutboxEvent]] = {}
         for event in events:
             by_tenant.setdefault(event.tenant, []).append(event)
@@ -72,10 +55,5 @@ class BusClient:
             events=[event_pb2.Event.FromString(event.encoded) for event in events],
             durability=event_pb2.DURABILITY_WRITTEN,
         )
-        call = pb_grpc.EventServiceStub(channel).Publish(
-            request, timeout=self._deadline_s, metadata=self._channel.metadata(tenant)
-        )
-        try:
-            await call
-        except grpc.aio.AioRpcError as error:
-            raise domain_error_of_call(error) from error
+        stub = pb_grpc.EventServiceStub(channel)
+        await answer_of(stub.Publish(request, timeout=self._deadline_s, metadata=self.metadata(tenant)))

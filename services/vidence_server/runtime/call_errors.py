@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+from typing import TypeVar
+
 import grpc
 from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
@@ -9,6 +12,8 @@ from grpc_status import rpc_status
 
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.runtime.status import ERROR_DOMAIN
+
+R = TypeVar("R")
 
 _REASON_OF_CODE = {
     grpc.StatusCode.INVALID_ARGUMENT: Reason.REQUEST_INVALID,
@@ -38,3 +43,11 @@ def domain_error_of_call(error: grpc.aio.AioRpcError) -> DomainError:
         metadata=dict(info.metadata),
         retry_after_s=retry.retry_delay.ToNanoseconds() / 1e9 if retry.HasField("retry_delay") else None,
     )
+
+
+async def answer_of(call: Awaitable[R]) -> R:
+    """What another service answers; raises `DomainError` where that is an error, and where it is away."""
+    try:
+        return await call
+    except grpc.aio.AioRpcError as error:
+        raise domain_error_of_call(error) from error

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from types import TracebackType
-from typing import Any, Self
-
-import grpc
+from typing import Any
 
 from vidence.batch.v1 import batch_service_pb2 as batch
 from vidence.capture.v1 import capture_service_pb2 as capture
 from vidence.erasure.v1 import erasure_pb2
 from vidence.library.v1 import library_service_pb2 as library
 from vidence_server.core.erasure import Erasure, KindCount
-from vidence_server.runtime.call_errors import domain_error_of_call
+from vidence_server.runtime.call_errors import answer_of
 from vidence_server.runtime.own_calls import OwnCalls
 from vidence_server.runtime.service_channel import ServiceChannel
 
@@ -32,11 +29,8 @@ _METHODS: Mapping[str, tuple[str, Any, Any]] = {
 """By the names of `vidence serve`: all of them have the same RPC."""
 
 
-class ErasureClient:
-    """A service that holds data of people, at an address; one channel from the beginning of its context.
-
-    A call waits a moment for the connection, then fails: when to try again is for the caller to decide.
-    """
+class ErasureClient(ServiceChannel):
+    """A service that holds data of people, at an address."""
 
     def __init__(
         self, service: str, address: str, own_calls: OwnCalls | None = None, *, deadline_s: float = 60.0
@@ -49,20 +43,9 @@ class ErasureClient:
             own_calls: What each call carries; None: nothing, in plaintext.
             deadline_s: Longest time of one call, s.
         """
+        super().__init__(address, own_calls, called=f"The {service} service")
         self._path, self._request, self._response = _METHODS[service]
-        self._channel = ServiceChannel(address, own_calls, called=f"The {service} service")
         self._deadline_s = deadline_s
-
-    async def __aenter__(self) -> Self:
-        """Makes the channel; does not wait for the service."""
-        await self._channel.__aenter__()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Closes the channel."""
-        await self._channel.__aexit__(kind, error, traceback)
 
     async def erase(self, tenant: str, subject_id: str, *, dry_run: bool) -> Erasure:
         """Erases what the service holds of a subject, or only counts it.
@@ -70,17 +53,14 @@ class ErasureClient:
         Raises:
             DomainError: What the service answered; NOT_READY where it is away.
         """
-        channel = await self._channel.ready()
+        channel = await self.ready()
         call: Any = channel.unary_unary(
             self._path,
             request_serializer=self._request.SerializeToString,
             response_deserializer=self._response.FromString,
         )
         request = self._request(subject_id=subject_id, dry_run=dry_run)
-        try:
-            answer = await call(request, timeout=self._deadline_s, metadata=self._channel.metadata(tenant))
-        except grpc.aio.AioRpcError as error:
-            raise domain_error_of_call(error) from error
+        answer = await answer_of(call(request, timeout=self._deadline_s, metadata=self.metadata(tenant)))
         return Erasure(tuple(map(_kind, answer.kinds)), tuple(answer.review_subjects))
 
 

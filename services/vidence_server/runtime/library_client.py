@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
-from types import TracebackType
-from typing import Self, TypeVar
-
-import grpc
+from collections.abc import Mapping
 
 from vidence.extraction.v1 import document_pb2
 from vidence.library.v1 import face_pb2
 from vidence.library.v1 import library_service_pb2 as pb
 from vidence.library.v1 import library_service_pb2_grpc as pb_grpc
 from vidence_server.core.errors import DomainError, Reason
-from vidence_server.runtime.call_errors import domain_error_of_call
+from vidence_server.runtime.call_errors import answer_of
 from vidence_server.runtime.filed_document import to_library_document
 from vidence_server.runtime.own_calls import OwnCalls
 from vidence_server.runtime.service_channel import ServiceChannel
 
-R = TypeVar("R")
 
-
-class LibraryClient:
-    """The library service at an address; one channel from the beginning of its context to the end.
-
-    A call waits a moment for the connection, then fails: when to try again is for the caller to decide.
-    """
+class LibraryClient(ServiceChannel):
+    """The library service at an address."""
 
     def __init__(
         self,
@@ -43,19 +34,8 @@ class LibraryClient:
             deadline_s: Longest time of one call, s.
             connect_s: Longest wait for the connection, s.
         """
-        self._channel = ServiceChannel(address, own_calls, called="The library service", connect_s=connect_s)
+        super().__init__(address, own_calls, called="The library service", connect_s=connect_s)
         self._deadline_s = deadline_s
-
-    async def __aenter__(self) -> Self:
-        """Makes the channel; does not wait for the service."""
-        await self._channel.__aenter__()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Closes the channel."""
-        await self._channel.__aexit__(kind, error, traceback)
 
     async def check(self, tenant: str, library_id: str) -> None:
         """Whether there is such a library.
@@ -64,11 +44,11 @@ class LibraryClient:
             DomainError: LIBRARY_NOT_FOUND; NOT_READY, DEADLINE_EXCEEDED where nobody can tell now.
         """
         stub = await self._stub()
-        await _answer(
+        await answer_of(
             stub.GetLibrary(
                 pb.GetLibraryRequest(library_id=library_id),
                 timeout=self._deadline_s,
-                metadata=self._channel.metadata(tenant),
+                metadata=self.metadata(tenant),
             )
         )
 
@@ -87,15 +67,15 @@ class LibraryClient:
         """
         read = document_pb2.Document.FromString(result)
         document = to_library_document(document_id, read, properties)
-        stub, carried = await self._stub(), self._channel.metadata(tenant)
+        stub, carried = await self._stub(), self.metadata(tenant)
         try:
             new = pb.CreateDocumentRequest(library_id=library_id, document=document)
-            await _answer(stub.CreateDocument(new, timeout=self._deadline_s, metadata=carried))
+            await answer_of(stub.CreateDocument(new, timeout=self._deadline_s, metadata=carried))
         except DomainError as error:
             if error.reason is not Reason.DOCUMENT_EXISTS:
                 raise
             newer = pb.UpdateDocumentRequest(library_id=library_id, document=document)
-            await _answer(stub.UpdateDocument(newer, timeout=self._deadline_s, metadata=carried))
+            await answer_of(stub.UpdateDocument(newer, timeout=self._deadline_s, metadata=carried))
 
     async def search_faces(
         self, tenant: str, library_id: str, model: tuple[str, str], data: bytes, k: int
@@ -115,17 +95,10 @@ class LibraryClient:
         face = face_pb2.FaceTemplate(model_name=model[0], model_version=model[1], data=data)
         request = pb.SearchFacesRequest(library_id=library_id, template=face, k=k)
         stub = await self._stub()
-        found = await _answer(
-            stub.SearchFaces(request, timeout=self._deadline_s, metadata=self._channel.metadata(tenant))
+        found = await answer_of(
+            stub.SearchFaces(request, timeout=self._deadline_s, metadata=self.metadata(tenant))
         )
         return [(hit.subject_id, hit.score) for hit in found.hits]
 
     async def _stub(self) -> pb_grpc.LibraryServiceAsyncStub:
-        return pb_grpc.LibraryServiceStub(await self._channel.ready())
-
-
-async def _answer(call: Awaitable[R]) -> R:
-    try:
-        return await call
-    except grpc.aio.AioRpcError as error:
-        raise domain_error_of_call(error) from error
+        return pb_grpc.LibraryServiceStub(await self.ready())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from vidence_server.core.errors import DomainError, Reason
 from vidence_server.storage.database import Database
 
 _PATIENCE_S = 10.0
+_PAUSE_S = 0.02
 
 
 async def empty_log(database: Database) -> None:
@@ -27,11 +29,19 @@ async def empty_log(database: Database) -> None:
 
 
 def _checkpoint(path: Path) -> None:
-    with closing(sqlite3.connect(path, timeout=_PATIENCE_S)) as connection:
+    end_s = time.monotonic() + _PATIENCE_S
+    # SQLite waits for readers and writers, but never for somebody else's checkpoint: that is done here.
+    while _busy(path, max(0.0, end_s - time.monotonic())):
+        if time.monotonic() >= end_s:
+            raise DomainError(
+                Reason.STORAGE_FAILED,
+                "What was deleted is still in the log of the database.",
+                retry_after_s=1.0,
+            )
+        time.sleep(_PAUSE_S)
+
+
+def _busy(path: Path, timeout_s: float) -> bool:
+    with closing(sqlite3.connect(path, timeout=timeout_s)) as connection:
         (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    if busy:
-        raise DomainError(
-            Reason.STORAGE_FAILED,
-            "What was deleted is still in the log of the database.",
-            retry_after_s=1.0,
-        )
+    return bool(busy)

@@ -8,10 +8,11 @@ from contextlib import aclosing
 
 from vidence.extraction.v1 import extraction_service_pb2 as pb
 from vidence_server.capture import app
+from vidence_server.capture.reading import ExtractDocument
 from vidence_server.capture.snapshots import MonitorSnapshots
 from vidence_server.extraction import app as extraction
 from vidence_server.extraction import convert
-from vidence_server.extraction.service import ExtractionRequest
+from vidence_server.extraction.service import ExtractionRequest, ExtractionService
 from vidence_server.inference.engine import Priority
 from vidence_server.monitor.app import images_of
 from vidence_server.storage.blobs import FolderBlobs
@@ -39,17 +40,6 @@ async def open_service(process: Process) -> None:
         clock=process.clock,
         ids=process.ids,
     )
-
-    async def extract(
-        request: pb.ExtractDocumentRequest,
-    ) -> AsyncGenerator[pb.ExtractDocumentResponse, None]:
-        reading = ExtractionRequest(
-            request.content, document_type=request.document_type, priority=Priority.LIVE
-        )
-        async with aclosing(reader.extract(reading)) as events:
-            async for event in events:
-                yield convert.to_response(event)
-
     form = await sealing_of(process)
     blobs = await process.stack.enter_async_context(
         FolderBlobs(folder / IMAGES, clock=process.clock, ids=process.ids, form=form)
@@ -67,7 +57,7 @@ async def open_service(process: Process) -> None:
                 settings.capture,
                 engine=process.models,
                 sessions=process.sessions,
-                extract=extract,
+                extract=_extracting(reader),
                 snapshots=MonitorSnapshots(of_monitors),
             ),
             blobs,
@@ -82,3 +72,19 @@ async def open_service(process: Process) -> None:
     app.export(process.metrics, capture)
     process.holders["capture"] = capture.erasing
     process.model_services.append(app.register(process.server, capture, process.clock))
+
+
+def _extracting(reader: ExtractionService) -> ExtractDocument:
+    """What a session asks the reader for, as it would over gRPC."""
+
+    async def extract(
+        request: pb.ExtractDocumentRequest,
+    ) -> AsyncGenerator[pb.ExtractDocumentResponse, None]:
+        reading = ExtractionRequest(
+            request.content, document_type=request.document_type, priority=Priority.LIVE
+        )
+        async with aclosing(reader.extract(reading)) as events:
+            async for event in events:
+                yield convert.to_response(event)
+
+    return extract

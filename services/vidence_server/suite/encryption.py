@@ -17,6 +17,7 @@ import click
 from vidence_server.core.clock import SystemClock
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.core.file_lock import FileLock
+from vidence_server.encryption.key_counts import KeyCounts
 from vidence_server.encryption.key_file import FileKey, new_file_key, read_ring, write_ring
 from vidence_server.encryption.ports import DATA_KEY_BYTES
 from vidence_server.encryption.sealing import Sealing
@@ -113,7 +114,10 @@ def rotate(path: Path | None, *, as_json: bool) -> None:
 @_config_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
 def status(path: Path | None, *, as_json: bool) -> None:
-    """Counts images and face templates by the key that they are under."""
+    """Counts images and face templates by the key that they are under.
+
+    What is damaged is named, and the rest counted; it ends with 1 then.
+    """
     from vidence_server.suite.rotation import count_all  # noqa: PLC0415  # it needs all services
 
     settings, sealing = _opened(path)
@@ -124,11 +128,20 @@ def status(path: Path | None, *, as_json: bool) -> None:
         raise click.ClickException(error.message) from None
     if not as_json:
         click.echo(f"current key: {current or 'none, encryption is off'}")
-    for place, by_key in counts.items():
-        for key_id, count in sorted(by_key.items()):
-            line = {"place": place, "key_id": key_id, "count": count, "current": bool(key_id == current)}
-            told = f"{place}: {count} under {key_id or 'no key (plain)'}"
-            click.echo(json.dumps(line) if as_json else told)
+    for place, found in counts.items():
+        _tell_counts(place, found, current, as_json=as_json)
+    raise SystemExit(1 if any(found.damaged for found in counts.values()) else 0)
+
+
+def _tell_counts(place: str, found: KeyCounts, current: str, *, as_json: bool) -> None:
+    for key_id, count in sorted(found.by_key.items()):
+        line = {"place": place, "key_id": key_id, "count": count, "current": bool(key_id == current)}
+        told = f"{place}: {count} under {key_id or 'no key (plain)'}"
+        click.echo(json.dumps(line) if as_json else told)
+    for name in found.damaged:
+        reason = str(Reason.CIPHERTEXT_INVALID)
+        line = {"place": place, "damaged": name, "reason": reason}
+        click.echo(json.dumps(line) if as_json else f"{place}: {name} cannot be read ({reason})")
 
 
 async def _rotate(settings: SuiteSettings, sealing: Sealing, *, as_json: bool) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 from sqlalchemy import Column, select
 
 from vidence_server.batch import app as batch
-from vidence_server.batch.store.item_table import ITEMS
+from vidence_server.batch.store.item_rows import ITEMS
 from vidence_server.capture import app as capture
 from vidence_server.capture.store import IMAGE_OWNERS
 from vidence_server.core.file_lock import FileLock
@@ -22,6 +21,7 @@ from vidence_server.encryption.blob_rotation import (
     plain_blobs,
     rotate_folder,
 )
+from vidence_server.encryption.key_counts import KeyCounts
 from vidence_server.encryption.sealing import Sealing
 from vidence_server.library import app as library
 from vidence_server.library.store.template_keys import RotatedTemplates, count_keys, rotate_templates
@@ -94,11 +94,11 @@ async def rotate_all(
 
 async def count_all(
     location: StateLocation, sealing: Sealing, tenants: Sequence[str]
-) -> Mapping[str, Counter[str]]:
-    """By place: what is kept, by the id of the key that it is under; empty: plain. Arguments as `rotate_all`.
+) -> Mapping[str, KeyCounts]:
+    """By place: what is kept, by the key that it is under, and what is damaged. Arguments as `rotate_all`.
 
     Raises:
-        DomainError: STORAGE_FAILED; CIPHERTEXT_INVALID where a header is damaged.
+        DomainError: STORAGE_FAILED.
     """
     counts = {
         folder.name: await asyncio.to_thread(count_folder_keys, location.folder / folder.name, sealing)

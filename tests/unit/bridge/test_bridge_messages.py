@@ -1,53 +1,19 @@
-"""HTTP requests as messages and messages as JSON, without a server."""
+"""HTTP requests as messages, without a server."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import grpc
 import pytest
-from google.protobuf.message import Message
-from starlette.types import Message as AsgiMessage
 
-from vidence_server.bridge.answers import StreamAnswer, first_of
-from vidence_server.bridge.contract import Contract, Match, descriptor_bytes, message_class
-from vidence_server.bridge.framing import Framing
-from vidence_server.bridge.items import items_of
-from vidence_server.bridge.peer import Peer
-from vidence_server.bridge.plain import from_plain, to_plain
+from fakes.bridge_requests import POOL, match, peer
+from vidence_server.bridge.plain import to_plain
 from vidence_server.bridge.problems import problem_of
 from vidence_server.bridge.requests import RequestReader
-from vidence_server.bridge.statistics import BridgeStatistics
 from vidence_server.core.errors import DomainError, Reason
 
-CONTRACT = Contract(descriptor_bytes())
-POOL = CONTRACT.pool
 JSON = {"content-type": "application/json"}
-
-
-def match(verb: str, path: str) -> Match:
-    found = CONTRACT.match(verb, path)
-    assert found is not None
-    return found
-
-
-def peer(*chunks: bytes, gone: bool = False, limit: int | None = 1000) -> Peer:
-    messages: list[AsgiMessage] = [
-        {"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks
-    ]
-    messages.append({"type": "http.disconnect"} if gone else {"type": "http.request"})
-    waiting = iter(messages)
-
-    async def receive() -> AsgiMessage:
-        message = next(waiting, None)
-        if message is None:
-            await asyncio.Event().wait()
-        assert message is not None
-        return message
-
-    return Peer(receive, limit)
 
 
 async def request(
@@ -65,10 +31,6 @@ async def refusal(*arguments: Any, **options: Any) -> DomainError:
     with pytest.raises(DomainError) as refused:
         await request(*arguments, **options)
     return refused.value
-
-
-def response(name: str, members: dict[str, Any]) -> Message:
-    return from_plain(members, message_class(POOL, name), POOL)
 
 
 @pytest.mark.requirement("R-WE2")
@@ -174,150 +136,3 @@ async def test_a_body_has_a_limit_and_a_peer_that_leaves_is_noticed() -> None:
     with pytest.raises(DomainError) as left:
         await peer(b"x", gone=True).body()
     assert left.value.reason is Reason.CANCELLED
-
-
-WATCHED = {
-    "events": [
-        {"cursor": "1.1.4", "type": "a.b", "source": "s", "id": "7", "emit_time": "2026-01-02T03:04:05Z"},
-        {"cursor": "1.1.6", "type": "line\nbreak", "source": "s", "id": "8"},
-    ],
-    "cursor": "1.1.7",
-}
-
-
-@pytest.mark.requirement("R-WE1")
-def test_each_event_of_a_message_is_an_item_with_its_own_cursor() -> None:
-    rpc = match("GET", "/v1/events/stream").rpc
-    first, second = items_of(rpc, response("vidence.event.v1.SubscribeResponse", WATCHED), POOL)
-    assert (first.cursor, first.name, second.cursor) == ("1.1.4", "a.b", "1.1.6")
-    assert first.envelope == {
-        "session_id": None,
-        "timestamp": "2026-01-02T03:04:05Z",
-        "sequence": 0,
-        "type": "a.b",
-        "data": {"source": "s", "id": "7", "type": "a.b"},
-    }
-
-
-@pytest.mark.requirement("R-WE1")
-def test_events_of_a_session_are_named_by_their_payload_and_tell_the_session() -> None:
-    rpc = match("GET", "/v1/sessions/ses_1/stream").rpc
-    event = {"cursor": "2.1.1", "sequence": "3", "session_id": "ses_1", "warning": {}}
-    [item] = items_of(rpc, response("vidence.capture.v1.WatchSessionResponse", {"events": [event]}), POOL)
-    assert (item.name, item.envelope["session_id"], item.envelope["sequence"]) == ("warning", "ses_1", 3)
-
-
-@pytest.mark.requirement("R-WE1")
-def test_a_payload_of_a_foreign_type_is_its_bytes_and_one_of_ours_its_members() -> None:
-    kind = message_class(POOL, "vidence.event.v1.ListEventsResponse")
-    ours = {"@type": "type.googleapis.com/vidence.event.v1.EventKey", "source": "s", "id": "7"}
-    listed: Any = from_plain({"events": [{"type": "a.b"}, {"type": "a.c", "data": ours}]}, kind, POOL)
-    listed.events[0].data.type_url = "type.googleapis.com/shop.Basket"
-    listed.events[0].data.value = b"\x08\x01"
-    foreign = {"@type": "type.googleapis.com/shop.Basket", "value": "CAE="}
-    assert [event["data"] for event in to_plain(listed, POOL)["events"]] == [foreign, ours]
-    # The message itself stays what it is.
-    assert listed.events[0].data.value == b"\x08\x01"
-
-
-@pytest.mark.requirement("R-WE1")
-def test_sse_holds_one_field_a_line_whatever_a_type_is_called() -> None:
-    framing = Framing(match("GET", "/v1/events/stream").rpc, POOL, events=True)
-    text = framing.write(response("vidence.event.v1.SubscribeResponse", WATCHED)).decode()
-    blocks = text.split("\n\n")
-    assert [block.split("\n")[:2] for block in blocks[:2]] == [
-        ["id: 1.1.4", "event: a.b"],
-        ["id: 1.1.6", "event: line break"],
-    ]
-    # The stream goes on: a browser may ask again.
-    assert framing.end() == b""
-
-
-@pytest.mark.requirement("R-WE1")
-@pytest.mark.parametrize(
-    ("reason", "last"),
-    [("DISCONNECT_REASON_ENDED", b"id: ended:1.1.9\n\n"), ("DISCONNECT_REASON_DRAINING", b"")],
-)
-def test_only_what_is_over_tells_a_browser_not_to_come_back(reason: str, last: bytes) -> None:
-    framing = Framing(match("GET", "/v1/events/stream").rpc, POOL, events=True)
-    control = {"disconnected": {"reason": reason, "cursor": "1.1.9"}}
-    framing.write(response("vidence.event.v1.SubscribeResponse", {"control": control, "cursor": "1.1.9"}))
-    assert framing.end() == last
-
-
-@pytest.mark.requirement("R-WE1")
-@pytest.mark.parametrize("events", [True, False])
-def test_a_failure_after_the_beginning_is_told_in_the_stream(*, events: bool) -> None:
-    framing = Framing(match("GET", "/v1/events/stream").rpc, POOL, events=events)
-    problem = problem_of(DomainError(Reason.NOT_READY, "away", retry_after_s=2))
-    assert problem.is_passing
-    text = framing.fail(problem).decode()
-    assert '"reason":"NOT_READY"' in text
-    assert text.startswith("event: failed\n" if events else '{"error":')
-    assert problem.response(POOL).headers["retry-after"] == "2"
-
-
-@pytest.mark.requirement("R-WE1")
-def test_a_status_without_details_keeps_its_code() -> None:
-    def error(code: grpc.StatusCode) -> grpc.aio.AioRpcError:
-        nothing = grpc.aio.Metadata()
-        return grpc.aio.AioRpcError(code, nothing, nothing, details="secret-value")
-
-    refused = problem_of(error(grpc.StatusCode.UNIMPLEMENTED))
-    assert (refused.http_status, refused.status.message) == (501, "UNIMPLEMENTED")
-    away = problem_of(error(grpc.StatusCode.UNAVAILABLE))
-    assert away.http_status == 503
-    assert away.plain(POOL)["details"][0]["reason"] == "NOT_READY"
-
-
-@pytest.mark.requirement("R-WE1", "R-ST6")
-async def test_a_peer_that_takes_nothing_is_cut_and_one_that_leaves_ends_the_source(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("vidence_server.bridge.answers.STALLED_S", 0.05)
-    numbers = BridgeStatistics()
-    closed = asyncio.Event()
-
-    async def pieces() -> AsyncIterator[bytes]:
-        try:
-            while True:
-                yield b"x"
-        finally:
-            closed.set()
-
-    async def send(message: AsgiMessage) -> None:
-        if message["type"] == "http.response.body":
-            await asyncio.Event().wait()
-
-    here = peer()
-    await here.body()
-    framing = Framing(match("GET", "/v1/events/stream").rpc, POOL, events=True)
-    answer = StreamAnswer(
-        pieces(),  # type: ignore[arg-type]  # an async generator, by its yield
-        here,
-        framing,
-        draining=asyncio.Event(),
-        statistics=numbers,
-    )
-    async with asyncio.timeout(10):
-        await answer({}, None, send)  # type: ignore[arg-type]  # it receives through its peer
-    assert closed.is_set()
-    assert (numbers.stalled, numbers.open_streams, numbers.streams) == (1, 0, 1)
-
-
-@pytest.mark.requirement("R-WE1")
-async def test_the_first_that_fails_ends_the_others() -> None:
-    cancelled = asyncio.Event()
-
-    async def waits() -> None:
-        try:
-            await asyncio.Event().wait()
-        finally:
-            cancelled.set()
-
-    async def fails() -> None:
-        raise DomainError(Reason.NOT_READY, "away")
-
-    with pytest.raises(DomainError):
-        await first_of(waits(), fails())
-    assert cancelled.is_set()

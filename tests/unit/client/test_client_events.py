@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 import grpc
 import pytest
 
-from fakes.event_servicer import Bus, Served, cursor, serving, serving_in_thread
+from fakes.event_log import cursor
+from fakes.event_servicer import Bus, Served, serving, serving_in_thread
 from fakes.extraction_servicer import status
 from vidence.event.v1 import event_pb2
 from vidence_client import Client, RetryPolicy, Selection, VidenceError, make_event, sync

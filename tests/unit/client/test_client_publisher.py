@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import grpc
 import pytest
 
-from fakes.event_servicer import DRAINING, Bus, Served, serving, serving_in_thread
+from fakes.event_log import DRAINING
+from fakes.event_servicer import Bus, Served, serving, serving_in_thread
 from fakes.extraction_servicer import status
 from fakes.publishers import (
     PATIENCE_S,
@@ -17,6 +18,7 @@ from fakes.publishers import (
     make,
     set_event,
     subjects,
+    taken_by,
 )
 from vidence.event.v1 import event_pb2
 from vidence.extraction.v1 import extraction_service_pb2
@@ -172,6 +174,21 @@ def test_an_event_for_which_the_whole_stream_is_refused_is_found(served: Served)
     assert heard == ["4"]
     assert subjects(served) == ["0", "1", "2", "3", "5", "6"]
     assert publisher.statistics().errors == 1
+    check_books(publisher)
+
+
+def test_of_several_events_in_flight_only_the_refused_one_is_blamed(served: Served) -> None:
+    heard: list[str] = []
+    served.bus.faults.poisonous_types = "poison.*"
+    served.bus.faults.publish_holds.append(100)  # the refusal comes before the results of the others
+    with make(served.address, on_error=lambda event, error: heard.append(event.subject)) as publisher:
+        publisher.publish("till.opened", subject="0")
+        served.run(taken_by(served.bus, 1))
+        for number in range(1, 7):
+            publisher.publish("poison.found" if number == 4 else "till.sold", subject=str(number))
+        assert publisher.flush(PATIENCE_S)
+    assert heard == ["4"]
+    assert subjects(served) == ["0", "1", "2", "3", "5", "6"]
     check_books(publisher)
 
 

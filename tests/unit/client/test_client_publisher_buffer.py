@@ -108,6 +108,20 @@ def test_events_that_were_postponed_are_sent_again_with_the_same_ids() -> None:
     assert (numbers.acknowledged, numbers.repeated, numbers.errors, numbers.waiting) == (1, 1, 1, 1)
 
 
+def test_events_that_were_postponed_go_before_those_that_follow_them() -> None:
+    buffer = make_buffer()
+    for names in (("one", "two"), ("three", "four"), ("five",)):
+        buffer.inbox.extend(map(typed, names))
+        buffer.take()
+    buffer.settle(again=[1])
+    buffer.settle(again=[0, 1])
+    buffer.connection_lost()
+    taken = []
+    while (batch := buffer.take()) is not None:
+        taken.append(types(batch.request))
+    assert taken == [["two"], ["three", "four"], ["five"]]
+
+
 def test_a_request_is_divided_in_its_place() -> None:
     buffer = make_buffer()
     buffer.inbox.extend([typed("one"), typed("two")])

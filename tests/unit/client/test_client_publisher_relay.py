@@ -20,7 +20,7 @@ from vidence_client.publishing.relay_process import Relay
 
 pytestmark = pytest.mark.requirement("R-ST9")
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 BUSY = status(grpc.StatusCode.RESOURCE_EXHAUSTED, "STREAM_LIMIT", "enough", retry_after_s=1.5)
 
 

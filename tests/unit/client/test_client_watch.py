@@ -12,7 +12,8 @@ from typing import Any
 import grpc
 import pytest
 
-from fakes.event_servicer import DRAINING, Bus, Faults, cursor, serving
+from fakes.event_log import DRAINING, Faults, cursor
+from fakes.event_servicer import Bus, serving
 from fakes.extraction_servicer import status
 from vidence.event.v1 import event_pb2
 from vidence.stream.v1 import stream_control_pb2 as control

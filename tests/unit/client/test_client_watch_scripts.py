@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 import pytest
 
-from fakes.event_servicer import cursor
+from fakes.event_log import cursor
 from fakes.extraction_servicer import duration
 from vidence.event.v1 import event_pb2
 from vidence.event.v1 import event_service_pb2 as pb

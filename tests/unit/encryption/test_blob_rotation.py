@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +20,7 @@ from vidence_server.encryption.blob_rotation import (
     plain_blobs,
     rotate_folder,
 )
+from vidence_server.encryption.key_counts import KeyCounts
 from vidence_server.encryption.sealing import Sealing
 from vidence_server.storage.blobs import FolderBlobs
 
@@ -56,7 +58,7 @@ async def test_plain_images_are_encrypted_once_and_keep_their_time(
     assert set(plain_blobs(tmp_path / "images")) == set(plain)
     assert rotate(tmp_path, sealing) == RotatedBlobs(rotated=3)
     assert rotate(tmp_path, sealing) == RotatedBlobs(current=3)
-    assert count_folder_keys(tmp_path / "images", sealing) == {old.key_id: 3}
+    assert count_folder_keys(tmp_path / "images", sealing) == KeyCounts(Counter({old.key_id: 3}))
     key_file(path, old, new)
     # Whose they are is not asked any more: what is encrypted keeps its label.
     assert rotate(tmp_path, sealing, tenant=None) == RotatedBlobs(rotated=3)

@@ -28,7 +28,7 @@ async def model_of(opened: OpenLibrary) -> str:
 
 
 async def wait_for_model(opened: OpenLibrary, model: str) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await model_of(opened) != model:  # noqa: ASYNC110 - the database is asked, nothing tells
             await asyncio.sleep(0.01)
 

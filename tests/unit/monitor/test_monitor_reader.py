@@ -16,7 +16,7 @@ from vidence_server.monitor.reader import FrameReader, ReaderCounts, SourceFaile
 from vidence_server.monitor.sources import open_source, parse_source
 
 FAST = Pace(max_fps=60, as_recorded=False)
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 
 
 async def all_of(reader: FrameReader) -> list[float]:

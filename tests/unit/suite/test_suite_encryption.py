@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import stat
+from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy import update
 
 from fakes.key_service import key_file, sealing_with
+from fakes.libraries import TENANT, made, open_library
 from vidence_server.core.clock import SystemClock
 from vidence_server.core.errors import DomainError, Reason
+from vidence_server.core.ids import IdFactory
+from vidence_server.encryption.envelope import MAGIC
 from vidence_server.encryption.key_file import read_ring
 from vidence_server.encryption.sealing import Sealing
+from vidence_server.library.app import MIGRATIONS
+from vidence_server.library.domain.faces import FaceModel, FaceTemplate
+from vidence_server.library.tables import FACES
 from vidence_server.runtime.encryption_opening import CHECK_FILE, check_key, make_sealing, rotate_check
 from vidence_server.runtime.encryption_settings import EncryptionSettings
+from vidence_server.storage.blobs import FolderBlobs
+from vidence_server.storage.location import StateLocation
 from vidence_server.suite import doctor_checks
 from vidence_server.suite.doctor_checks import State
 from vidence_server.suite.encryption import encryption
@@ -80,6 +92,48 @@ def test_a_rotation_of_nothing_counts_nothing(tmp_path: Path, monkeypatch: pytes
     places = [json.loads(line) for line in told.output.splitlines()]
     assert {each["place"] for each in places} == {"capture-images", "batch-images", "monitor_images"}
     assert sum(each["rotated"] + each["current"] + each["refused"] for each in places) == 0
+
+
+async def test_status_names_what_is_damaged_and_counts_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = key_file(tmp_path / "keys.json")
+    sealing, clock = sealing_with(keys), SystemClock()
+    data = tmp_path / "data"
+    async with FolderBlobs(data / "batch-images", clock=clock, ids=IdFactory(clock), form=sealing) as blobs:
+        later = clock.now() + timedelta(hours=1)
+        names = [(await blobs.put(b"a face", tenant="default", expire_time=later)).id for _ in range(4)]
+    async with open_library(data, sealing=sealing) as opened:
+        await made(opened, "people")
+        for subject in ("anna", "ben"):
+            template = FaceTemplate(FaceModel("any", "1"), np.ones(128, "<f4").tobytes())
+            await opened.service.faces.enroll(TENANT, "people", subject, f"fac-{subject}", template)
+    cut, other = (data / "batch-images" / name for name in names[1:3])
+    cut.write_bytes(MAGIC)
+    other.write_bytes(MAGIC + b"\x07" + other.read_bytes()[len(MAGIC) + 1 :])
+    async with (
+        StateLocation(data).database("library", migrations=MIGRATIONS) as database,
+        database.transaction() as transaction,
+    ):
+        damaged = update(FACES).where(FACES.c.face_id == "fac-ben").values(template=MAGIC + b"\x01\xff")
+        await transaction.execute(damaged)
+    monkeypatch.setenv("VIDENCE_DATA_DIR", str(data))
+    monkeypatch.setenv("VIDENCE_ENCRYPTION__MODE", "key_file")
+    monkeypatch.setenv("VIDENCE_ENCRYPTION__KEY_FILE", str(keys))
+    told = await asyncio.to_thread(run, "status", "--json")
+    assert told.exit_code == 1, told.output
+    lines = [json.loads(line) for line in told.output.splitlines()]
+    counted = {(line["place"], line["count"]) for line in lines if "count" in line}
+    assert counted == {("batch-images", 2), ("face templates", 1)}
+    named = [line for line in lines if "damaged" in line]
+    assert {(line["place"], line["damaged"]) for line in named} == {
+        ("batch-images", cut.name),
+        ("batch-images", other.name),
+        ("face templates", "default/people/fac-ben"),
+    }
+    assert {line["reason"] for line in named} == {"CIPHERTEXT_INVALID"}
+    plainly = await asyncio.to_thread(run, "status")
+    assert f"batch-images: {cut.name} cannot be read (CIPHERTEXT_INVALID)" in plainly.output
 
 
 def test_a_start_proves_that_the_keys_are_those_of_the_data(tmp_path: Path) -> None:

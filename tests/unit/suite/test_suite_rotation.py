@@ -42,4 +42,4 @@ async def test_plain_snapshots_of_each_tenant_are_encrypted_for_it(tmp_path: Pat
             await sealed.get(blob_id, tenant="somebody-else")
         assert caught.value.reason is Reason.CIPHERTEXT_INVALID
     counts = await count_all(location, Sealing(), TENANTS)
-    assert all(not counts[images_of(tenant)][""] for tenant in TENANTS)
+    assert all(not counts[images_of(tenant)].by_key[""] for tenant in TENANTS)

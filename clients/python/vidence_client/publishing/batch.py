@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vidence.event.v1 import event_service_pb2
@@ -20,7 +20,7 @@ class Batch:
     """A request that was made of waiting events.
 
     Attributes:
-        first: Number of its first event.
+        first: Number of its first event; of a part's part at most that.
         count: Events in it.
         request: The encoded `PublishStreamRequest`.
     """
@@ -34,8 +34,8 @@ class Batch:
         decoded = event_service_pb2.PublishStreamRequest.FromString(self.request)
         return [event.SerializeToString() for event in decoded.events]
 
-    def part(self, places: Iterable[int], durability: int) -> Batch:
-        """Makes a request of some of the events, by their places from 0."""
+    def part(self, places: Sequence[int], durability: int) -> Batch:
+        """Makes a request of some of the events, by their places from 0, in their order; at least one."""
         events = self.events()
         chosen = [events[place] for place in places]
-        return Batch(self.first, len(chosen), request_of(chosen, durability))
+        return Batch(self.first + places[0], len(chosen), request_of(chosen, durability))

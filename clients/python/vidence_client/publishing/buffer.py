@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from enum import Enum
+from operator import attrgetter
 
 from vidence_client.publishing.batch import Batch, Complete
 from vidence_client.publishing.encoding import MAX_EVENT_BYTES, request_of
+from vidence_client.publishing.statistics import PublisherStatistics
 
 _BATCH_EVENTS = 1_000  # the contract's limit
 _BATCH_BYTES = 512 * 1024
@@ -34,34 +35,6 @@ class OnFull(Enum):
     """Drops the event itself; `publish` returns False."""
     RAISE = "RAISE"
     """Raises `VidenceError`, BUFFER_FULL; the event does not count as published."""
-
-
-@dataclass(frozen=True, slots=True)
-class PublisherStatistics:
-    """A publisher in numbers: `published` = `acknowledged` + `errors` + all of `dropped` + `waiting`.
-
-    Attributes:
-        published: Events for which a `publish…` call returned.
-        sent: Events written to a connection; those sent again count again.
-        acknowledged: Events that the server has at the durability asked for.
-        repeated: Those of them that were sent again although they had arrived.
-        errors: Events that the server refused for good.
-        dropped: Events given up, by reason: OLDEST and NEWEST where the buffer was full, CLOSED where the
-            publisher was closed before they had an answer.
-        waiting: Events that wait to be sent or acknowledged.
-        waiting_bytes: Their encoded bytes.
-        reconnects: Connections opened after the first.
-    """
-
-    published: int
-    sent: int
-    acknowledged: int
-    repeated: int
-    errors: int
-    dropped: Mapping[str, int]
-    waiting: int
-    waiting_bytes: int
-    reconnects: int
 
 
 class Buffer:
@@ -162,6 +135,11 @@ class Buffer:
         """Requests that were taken and have no answer yet."""
         return len(self._unanswered)
 
+    @property
+    def unanswered_events(self) -> int:
+        """Events in them."""
+        return sum(batch.count for batch in self._unanswered)
+
     def oldest(self) -> Batch | None:
         """Gives the request whose answer comes next."""
         return self._unanswered[0] if self._unanswered else None
@@ -203,7 +181,8 @@ class Buffer:
     def connection_lost(self) -> None:
         """Has every request without an answer sent again, in the same order."""
         with self._lock:
-            self._again.extendleft(reversed(self._unanswered))
+            # what was postponed stands in `_again` already, and is older than what followed it
+            self._again = deque(sorted((*self._unanswered, *self._again), key=attrgetter("first")))
             self._unanswered.clear()
 
     def close(self) -> None:
@@ -259,8 +238,7 @@ class Buffer:
         return fits and self._waiting() < self._limit_events and not self._closed
 
     def _waiting(self) -> int:
-        sent = sum(batch.count for batch in self._again) + sum(batch.count for batch in self._unanswered)
-        return sent + len(self._backlog)
+        return self.unanswered_events + sum(batch.count for batch in self._again) + len(self._backlog)
 
     def _next_batch(self) -> Batch | None:
         backlog = self._backlog

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import grpc
@@ -29,6 +30,16 @@ Result = event_service_pb2.PublishResult
 
 
 _ENVELOPE: Envelope[Response] = envelope_of("publish_complete", "publish_failed")
+
+
+@dataclass(slots=True)
+class _Flight:
+    """What one stream has sent. Its own: gRPC may ask a stream that is over for one more request."""
+
+    sent: int
+    """Events before this place are on their way or have their result."""
+    answered: asyncio.Event = field(default_factory=asyncio.Event)
+    is_over: bool = False
 
 
 class Course:
@@ -56,10 +67,9 @@ class Course:
         self._events = events
         self._durability = durability
         self._done = 0
-        self._sent = 0
+        self._flight = _Flight(sent=0)
         self._careful_until = 0
         """Events before this place are sent one by one."""
-        self._answered = asyncio.Event()
         self._failures = 0
         self._retry_delay_s = 0.0
 
@@ -85,7 +95,7 @@ class Course:
     def _taken(self, result: Result) -> Result:
         self._failures = 0
         self._done += 1
-        self._answered.set()
+        self._flight.answered.set()
         return result
 
     async def _is_postponed(self, result: Result) -> bool:
@@ -97,15 +107,15 @@ class Course:
 
     def _refused_alone(self, error: VidenceError) -> Result | None:
         """The result of the event for which the stream was refused, where it was the only one in flight."""
-        if error.code is grpc.StatusCode.INVALID_ARGUMENT and self._sent == self._done + 1:
+        if error.code is grpc.StatusCode.INVALID_ARGUMENT and self._flight.sent == self._done + 1:
             return _refused(self._events[self._done], error)
         return None
 
     def _looks_closer(self, error: VidenceError) -> bool:
         """Whether one event of several made the server refuse the stream; the next one goes to find it."""
-        refused = error.code is grpc.StatusCode.INVALID_ARGUMENT and self._sent > self._done
+        refused = error.code is grpc.StatusCode.INVALID_ARGUMENT and self._flight.sent > self._done
         if refused or error.reason == ClientReason.STATUS_LOST:
-            self._careful_until = self._sent
+            self._careful_until = self._flight.sent
         return refused
 
     async def _pause(self, error: VidenceError) -> bool:
@@ -118,43 +128,46 @@ class Course:
         )
 
     async def _results_of_one_stream(self) -> AsyncGenerator[Result, None]:
-        self._sent = self._done
+        flight = self._flight = _Flight(sent=self._done)
 
         async def start(remaining_s: float | None) -> StreamCall:
-            return self._stub.PublishStream(self._requests(), timeout=remaining_s)
+            return self._stub.PublishStream(self._requests(flight), timeout=remaining_s)
 
-        async with Stream(start, _ENVELOPE, self._channel) as stream:
-            async for response in stream:
-                if response.HasField("connected"):
-                    self._retry_delay_s = response.connected.retry_delay.ToTimedelta().total_seconds()
-                for result in response.publish_results.results:
-                    if self._done == self._sent:
-                        raise VidenceError.stream_broken("there are more results than events")
-                    yield result
+        try:
+            async with Stream(start, _ENVELOPE, self._channel) as stream:
+                async for response in stream:
+                    if response.HasField("connected"):
+                        self._retry_delay_s = response.connected.retry_delay.ToTimedelta().total_seconds()
+                    for result in response.publish_results.results:
+                        if self._done == flight.sent:
+                            raise VidenceError.stream_broken("there are more results than events")
+                        yield result
+        finally:
+            flight.is_over = True
+            flight.answered.set()
         if self._done < len(self._events):
             raise VidenceError.stream_broken("there are fewer results than events")
 
-    async def _requests(self) -> AsyncIterator[Request]:
-        self._sent = self._done
-        while self._sent < len(self._events):
-            careful = self._sent < self._careful_until
-            if self._sent - self._done >= (1 if careful else _IN_FLIGHT):
-                self._answered.clear()
-                await self._answered.wait()
+    async def _requests(self, flight: _Flight) -> AsyncIterator[Request]:
+        while flight.sent < len(self._events) and not flight.is_over:
+            careful = flight.sent < self._careful_until
+            if flight.sent - self._done >= (1 if careful else _IN_FLIGHT):
+                flight.answered.clear()
+                await flight.answered.wait()
                 continue
-            group = self._events[self._sent : self._sent + 1] if careful else self._group()
-            self._sent += len(group)
+            group = self._events[flight.sent : flight.sent + 1] if careful else self._group(flight.sent)
+            flight.sent += len(group)
             yield Request(events=group, durability=self._durability)
 
-    def _group(self) -> Sequence[event_pb2.Event]:
-        """The next events, as many as make a good request."""
-        until, size = self._sent, 0
-        while until < min(self._sent + _GROUP, len(self._events)):
+    def _group(self, start: int) -> Sequence[event_pb2.Event]:
+        """The events from there on, as many as make a good request."""
+        until, size = start, 0
+        while until < min(start + _GROUP, len(self._events)):
             size += self._events[until].ByteSize()
-            if size > _GROUP_BYTES and until > self._sent:
+            if size > _GROUP_BYTES and until > start:
                 break
             until += 1
-        return self._events[self._sent : until]
+        return self._events[start:until]
 
 
 def _refused(event: event_pb2.Event, error: VidenceError) -> Result:

@@ -16,10 +16,11 @@ from vidence.event.v1 import event_pb2
 from vidence_client.channel import DEFAULT_ADDRESS, RetryPolicy
 from vidence_client.errors import ClientReason, VidenceError
 from vidence_client.publishing.batch import Complete
-from vidence_client.publishing.buffer import OnFull, PublisherStatistics
+from vidence_client.publishing.buffer import OnFull
 from vidence_client.publishing.encoding import MAX_EVENT_BYTES, MIN_BUFFER_BYTES, make_event
 from vidence_client.publishing.process import ProcessSettings, PublishingProcess
 from vidence_client.publishing.sender import ErrorListener
+from vidence_client.publishing.statistics import PublisherStatistics
 
 
 class Publisher:

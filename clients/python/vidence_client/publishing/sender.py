@@ -60,6 +60,8 @@ class Sender:
         self._answered = asyncio.Event()
         # of requests that are not answered completely: fewer than the events of one
         self._results: deque[event_service_pb2.PublishResult] = deque()
+        self._careful = 0
+        """Events next in line that go by one request after another: the server refused the stream for one."""
         self._failures = 0
         self._server_delay_s = 0.0
         self.last_failure: VidenceError | None = None
@@ -112,7 +114,7 @@ class Sender:
 
     async def _write(self, connection: Connection, before_rest: Callable[[], None]) -> None:
         while True:
-            if self._buffer.unanswered >= _IN_FLIGHT:
+            if self._buffer.unanswered >= (1 if self._careful else _IN_FLIGHT):
                 self._answered.clear()
                 await self._answered.wait()
             elif (batch := self._buffer.take()) is not None:
@@ -173,6 +175,7 @@ class Sender:
         self._report(batch, errors)
         repeated = sum(result.repeated for result in results)
         self._buffer.settle(repeated=repeated, errors=len(errors), again=again)
+        self._careful = max(0, self._careful - batch.count + len(again))
         self._answered.set()
         return postponed
 
@@ -181,14 +184,24 @@ class Sender:
         self.last_failure = failure
         self._failures += 1
         oldest = self._buffer.oldest()
-        if failure.code is not grpc.StatusCode.INVALID_ARGUMENT or oldest is None:
+        if failure.code is grpc.StatusCode.INVALID_ARGUMENT and oldest is not None:
+            self._look_for_refused(oldest, failure)
+
+    def _look_for_refused(self, oldest: Batch, failure: VidenceError) -> None:
+        """Comes closer to the event for which the server refuses the stream, or it would for ever.
+
+        It does not say which one it is, and gives no result to those that it took before: only what is in
+        flight alone can be blamed.
+        """
+        self._careful = max(self._careful, self._buffer.unanswered_events)
+        if self._buffer.unanswered > 1:
             return
-        # The server refused the stream for what it was sent: find the event, or it would be refused for ever.
         if oldest.count > 1:
             self._buffer.divide_oldest()
         else:
             self._report(oldest, [(0, failure)])
             self._buffer.settle(errors=1)
+            self._careful -= 1
 
     def _report(self, batch: Batch, errors: Sequence[tuple[int, VidenceError]]) -> None:
         if self._on_error is None or not errors:

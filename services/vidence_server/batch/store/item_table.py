@@ -1,111 +1,33 @@
-"""The table of items: images of batches, and jobs."""
+"""The items that are kept: images of batches, and jobs."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    Column,
-    Integer,
-    LargeBinary,
-    MetaData,
-    Row,
-    Select,
-    String,
-    Table,
-    Text,
-    delete,
-    func,
-    select,
-    true,
-    update,
-)
+from sqlalchemy import Select, delete, func, select, true, update
 
 from vidence_server.batch.domain.batch import Item
-from vidence_server.batch.domain.failure import Failure
-from vidence_server.batch.domain.filing import Filing, FilingState, document_id_of
+from vidence_server.batch.domain.filing import FilingState
 from vidence_server.batch.domain.states import ItemState
-from vidence_server.core.errors import ErrorKind
-from vidence_server.storage.column_types import UtcDateTime
+from vidence_server.batch.store.item_rows import ITEMS, filing_values_of, item_of, values_of
 from vidence_server.storage.database import Transaction
 
-ITEMS = Table(
-    "batch_items",
-    MetaData(),
-    Column("id", String(64), primary_key=True),
-    Column("tenant", String(64), nullable=False),
-    Column("batch_id", String(64)),
-    Column("index", Integer, nullable=False),
-    Column("operation", String(64), nullable=False),
-    Column("state", String(16), nullable=False),
-    Column("run", Integer, nullable=False),
-    Column("file_name", String(255), nullable=False),
-    Column("document_type", String(64), nullable=False),
-    Column("pdf_page", Integer, nullable=False),
-    Column("sha256", String(64), nullable=False),
-    Column("size_bytes", BigInteger, nullable=False),
-    Column("blob_id", String(64), nullable=False),
-    Column("attempt", Integer, nullable=False),
-    Column("max_attempts", Integer, nullable=False),
-    Column("dead", Boolean, nullable=False),
-    Column("failure", Text),
-    Column("result", LargeBinary),
-    Column("finish_token", BigInteger, nullable=False),
-    Column("duration_ms", BigInteger, nullable=False),
-    Column("idempotency_key", String(128)),
-    Column("create_time", UtcDateTime, nullable=False),
-    Column("end_time", UtcDateTime),
-    Column("expire_time", UtcDateTime),
-    Column("library_id", String(64), nullable=False),
-    Column("filing_state", String(16), nullable=False),
-    Column("filing_failure", Text),
-    Column("image_expire_time", UtcDateTime),
-    Column("subject_id", String(128), nullable=False),
-)
-_PLAIN = (
-    "id",
-    "tenant",
-    "batch_id",
-    "index",
-    "operation",
-    "run",
-    "file_name",
-    "document_type",
-    "pdf_page",
-    "sha256",
-    "size_bytes",
-    "blob_id",
-    "attempt",
-    "max_attempts",
-    "dead",
-    "finish_token",
-    "duration_ms",
-    "create_time",
-    "end_time",
-    "expire_time",
-    "library_id",
-    "image_expire_time",
-    "subject_id",
-)
 _WITHOUT_RESULT = [column for column in ITEMS.c if column.name != "result"]
 
 
 async def insert(transaction: Transaction, items: Sequence[Item], idempotency_key: str = "") -> None:
     """Adds items; a key for a single job."""
     if items:
-        rows = [{"idempotency_key": idempotency_key or None, **_values(item)} for item in items]
+        rows = [{"idempotency_key": idempotency_key or None, **values_of(item)} for item in items]
         await transaction.execute(sqlalchemy.insert(ITEMS), rows)
 
 
 async def save(transaction: Transaction, item: Item) -> None:
     """Keeps what changed of an item, its result too."""
-    await transaction.execute(update(ITEMS).where(ITEMS.c.id == item.id).values(**_values(item)))
+    await transaction.execute(update(ITEMS).where(ITEMS.c.id == item.id).values(**values_of(item)))
 
 
 async def select_one(transaction: Transaction, item_id: str, *, result: bool = False) -> Item | None:
@@ -138,7 +60,7 @@ async def select_of_batch(
     wanted = _columns().where(ITEMS.c.batch_id == batch_id)
     if states:
         wanted = wanted.where(ITEMS.c.state.in_([state.value for state in states]))
-    return [_item(row) for row in await transaction.execute(wanted.order_by(ITEMS.c["index"]))]
+    return [item_of(row) for row in await transaction.execute(wanted.order_by(ITEMS.c["index"]))]
 
 
 async def select_page(
@@ -163,7 +85,7 @@ async def select_page(
     # A row is given when those before it leave room: the first always is.
     before = page.c.so_far - func.coalesce(func.length(page.c.result), 0)
     found = await transaction.execute(select(page).where(before < max_bytes).order_by(page.c["index"]))
-    return [_item(row) for row in found]
+    return [item_of(row) for row in found]
 
 
 async def select_jobs(
@@ -175,13 +97,15 @@ async def select_jobs(
         wanted = wanted.where(ITEMS.c.state.in_([state.value for state in states]))
     if before:
         wanted = wanted.where(ITEMS.c.id < before)
-    return [_item(row) for row in await transaction.execute(wanted.order_by(ITEMS.c.id.desc()).limit(limit))]
+    return [
+        item_of(row) for row in await transaction.execute(wanted.order_by(ITEMS.c.id.desc()).limit(limit))
+    ]
 
 
 async def select_expired_jobs(transaction: Transaction, now: datetime, *, limit: int) -> list[Item]:
     """Jobs that are to be deleted."""
     wanted = _columns().where(ITEMS.c.batch_id.is_(None), ITEMS.c.expire_time <= now)
-    return [_item(row) for row in await transaction.execute(wanted.limit(limit))]
+    return [item_of(row) for row in await transaction.execute(wanted.limit(limit))]
 
 
 async def select_dead(transaction: Transaction, tenant: str, *, before: str, limit: int) -> list[Item]:
@@ -189,7 +113,9 @@ async def select_dead(transaction: Transaction, tenant: str, *, before: str, lim
     wanted = _columns().where(ITEMS.c.tenant == tenant, ITEMS.c.dead == true())
     if before:
         wanted = wanted.where(ITEMS.c.id < before)
-    return [_item(row) for row in await transaction.execute(wanted.order_by(ITEMS.c.id.desc()).limit(limit))]
+    return [
+        item_of(row) for row in await transaction.execute(wanted.order_by(ITEMS.c.id.desc()).limit(limit))
+    ]
 
 
 async def count_dead(transaction: Transaction, tenant: str) -> int:
@@ -212,19 +138,19 @@ async def cancel_of_batch(transaction: Transaction, batch_id: str, now: datetime
 
 async def save_filing(transaction: Transaction, item: Item) -> None:
     """Keeps what became of an item's result in the library, and nothing else."""
-    await transaction.execute(update(ITEMS).where(ITEMS.c.id == item.id).values(**_filing_values(item)))
+    await transaction.execute(update(ITEMS).where(ITEMS.c.id == item.id).values(**filing_values_of(item)))
 
 
 async def select_unfiled(transaction: Transaction, batch_id: str, state: FilingState) -> list[Item]:
     """A batch's items by index whose results are in this state, without these."""
     wanted = _columns().where(ITEMS.c.batch_id == batch_id, ITEMS.c.filing_state == state.value)
-    return [_item(row) for row in await transaction.execute(wanted.order_by(ITEMS.c["index"]))]
+    return [item_of(row) for row in await transaction.execute(wanted.order_by(ITEMS.c["index"]))]
 
 
 async def select_expired_images(transaction: Transaction, now: datetime, *, limit: int) -> list[Item]:
     """Items that were read and whose image is to be deleted."""
     wanted = _columns().where(ITEMS.c.image_expire_time <= now)
-    return [_item(row) for row in await transaction.execute(wanted.limit(limit))]
+    return [item_of(row) for row in await transaction.execute(wanted.limit(limit))]
 
 
 async def forget_images(transaction: Transaction, item_ids: Collection[str]) -> None:
@@ -249,55 +175,4 @@ def _columns(*, result: bool = False) -> Select[Any]:
 
 async def _one(transaction: Transaction, wanted: Select[Any]) -> Item | None:
     row = (await transaction.execute(wanted)).one_or_none()
-    return None if row is None else _item(row)
-
-
-def _item(row: Row[Any]) -> Item:
-    mapping = row._mapping  # noqa: SLF001  # SQLAlchemy's public name for it: `index` is a method of tuples
-    return Item(
-        **{name: mapping[name] for name in _PLAIN},
-        state=ItemState(row.state),
-        failure=_failure(row.failure),
-        result=mapping.get("result"),
-        filing=_filing(row, mapping["index"]),
-    )
-
-
-def _values(item: Item) -> dict[str, Any]:
-    return {name: getattr(item, name) for name in _PLAIN} | {
-        "state": item.state.value,
-        "failure": _failure_text(item.failure),
-        "result": item.result,
-        **_filing_values(item),
-    }
-
-
-def _filing_values(item: Item) -> dict[str, str | None]:
-    filing = item.filing
-    if filing is None:
-        return {"filing_state": "", "filing_failure": None}
-    return {"filing_state": filing.state.value, "filing_failure": _failure_text(filing.failure)}
-
-
-def _filing(row: Row[Any], index: int) -> Filing | None:
-    if not row.filing_state:
-        return None
-    return Filing(
-        row.library_id,
-        document_id_of(row.batch_id, index, row.id),
-        FilingState(row.filing_state),
-        _failure(row.filing_failure),
-    )
-
-
-def _failure_text(failure: Failure | None) -> str | None:
-    if failure is None:
-        return None
-    return json.dumps([failure.reason, failure.kind.name, failure.message, dict(failure.metadata)])
-
-
-def _failure(text: str | None) -> Failure | None:
-    if text is None:
-        return None
-    reason, kind, message, metadata = json.loads(text)
-    return Failure(reason, ErrorKind[kind], message, metadata)
+    return None if row is None else item_of(row)

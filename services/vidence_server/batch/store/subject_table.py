@@ -5,7 +5,8 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from vidence_server.batch.domain.batch import Item
-from vidence_server.batch.store.item_table import ITEMS, select_one
+from vidence_server.batch.store.item_rows import ITEMS
+from vidence_server.batch.store.item_table import select_one
 from vidence_server.storage.database import Transaction
 
 

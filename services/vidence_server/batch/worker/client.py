@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -15,7 +15,7 @@ from vidence_server.batch import job_convert
 from vidence_server.batch.domain.failure import Failure
 from vidence_server.batch.domain.work import Extension, Grant, LeaseRef, Outcome, Presence
 from vidence_server.batch.status_convert import to_failure_status
-from vidence_server.runtime.call_errors import domain_error_of_call
+from vidence_server.runtime.call_errors import answer_of
 from vidence_server.runtime.own_calls import OwnCalls
 from vidence_server.runtime.status import to_duration
 
@@ -66,7 +66,7 @@ class WorkClient:
             worker=job_convert.to_presence(worker), count=count, wait_duration=to_duration(wait_s)
         )
         timeout_s = self._deadline_s + wait_s
-        response = await _answer(
+        response = await answer_of(
             self._stub.LeaseItems(request, timeout=timeout_s, metadata=self._own_calls.metadata())
         )
         leases = tuple(map(job_convert.of_lease, response.items))
@@ -75,7 +75,7 @@ class WorkClient:
     async def content(self, ref: LeaseRef) -> bytes:
         """The image of a leased item; see `WorkSource.content`."""
         request = pb.GetItemContentRequest(lease=job_convert.to_ref(ref))
-        response = await _answer(
+        response = await answer_of(
             self._stub.GetItemContent(request, timeout=self._deadline_s, metadata=self._own_calls.metadata())
         )
         return response.content
@@ -85,7 +85,7 @@ class WorkClient:
         request = pb.ExtendLeasesRequest(
             worker=job_convert.to_presence(worker), leases=map(job_convert.to_ref, refs)
         )
-        response = await _answer(
+        response = await answer_of(
             self._stub.ExtendLeases(request, timeout=self._deadline_s, metadata=self._own_calls.metadata())
         )
         lost = tuple(map(job_convert.of_ref, response.lost_leases))
@@ -101,7 +101,7 @@ class WorkClient:
         else:
             result: job_pb2.JobResult = job_convert.to_result(outcome.result)
             request.result.CopyFrom(result)
-        response = await _answer(
+        response = await answer_of(
             self._stub.CompleteItem(request, timeout=self._deadline_s, metadata=self._own_calls.metadata())
         )
         return response.repeated
@@ -110,7 +110,7 @@ class WorkClient:
         """Gives items back; see `WorkSource.release`."""
         leases = map(job_convert.to_ref, refs)
         request = pb.ReleaseItemsRequest(worker_id=worker_id, leases=leases)
-        await _answer(
+        await answer_of(
             self._stub.ReleaseItems(request, timeout=self._deadline_s, metadata=self._own_calls.metadata())
         )
 
@@ -119,10 +119,3 @@ class WorkClient:
         if self._channel is None:
             raise RuntimeError("the service is reached inside the client's context only")
         return pb_grpc.WorkerServiceStub(self._channel)
-
-
-async def _answer(call: Awaitable[R]) -> R:
-    try:
-        return await call
-    except grpc.aio.AioRpcError as error:
-        raise domain_error_of_call(error) from error

@@ -23,6 +23,7 @@ from vidence_server.batch.domain.work import (
     Presence,
     WorkSource,
 )
+from vidence_server.batch.worker.patience import Patience
 from vidence_server.core.clock import Clock
 from vidence_server.core.errors import DomainError, Reason
 
@@ -93,8 +94,8 @@ class Worker:
         self._worker_id = worker_id
         self._name = name
         self._clock = clock
-        self._random = random
         self._settings = settings = settings or WorkerSettings()
+        self._patience = Patience(settings.back_off, random)
         self._directive = Directive(drain=False, concurrency=concurrency)
         self._concurrency = concurrency
         self._items: dict[LeaseRef, asyncio.Task[None]] = {}  # bound: the concurrency
@@ -103,7 +104,7 @@ class Worker:
         self._tasks: list[asyncio.Task[None]] = []
         self._beat_s = settings.beat_s
         self._lease_s = 0.0
-        self._completed = self._failed = self._lost = self._unreachable = 0
+        self._completed = self._failed = self._lost = 0
         self._log = structlog.get_logger(__name__)
 
     async def __aenter__(self) -> Self:
@@ -133,7 +134,7 @@ class Worker:
     def statistics(self) -> WorkerStatistics:
         """The numbers as they are now."""
         return WorkerStatistics(
-            len(self._items), self._completed, self._failed, self._lost, self._unreachable
+            len(self._items), self._completed, self._failed, self._lost, self._patience.unreachable
         )
 
     def _presence(self) -> Presence:
@@ -154,7 +155,7 @@ class Worker:
                 grant = await self._source.lease(self._presence(), free, wait_s=self._settings.wait_s)
             except DomainError as error:
                 failures += 1
-                await self._back_off(failures, error)
+                await self._patience.pause(failures, error)
                 continue
             failures = 0
             self._follow(grant.directive)
@@ -168,7 +169,7 @@ class Worker:
             try:
                 lost = await self._extend(list(self._items))
             except DomainError as error:
-                self._unreachable += 1
+                self._patience.unreachable += 1
                 self._log.warning("leases were not prolonged", reason=error.reason)
                 continue
             for ref in lost:
@@ -218,7 +219,7 @@ class Worker:
     async def _outcome(self, lease: Lease, *, ahead: bool) -> Outcome:
         """Raises `DomainError`, LEASE_LOST, where the item is not this worker's any more."""
         try:
-            content = await self._content(lease.ref)
+            content = await self._patience.ask(lambda: self._source.content(lease.ref))
             return Done(await self._read(lease, content, ahead=ahead))
         except DomainError as error:
             if error.reason is Reason.LEASE_LOST:
@@ -227,17 +228,6 @@ class Worker:
         except Exception as error:  # noqa: BLE001  # a defect in one reading must not end the worker
             self._log.error("reading failed", item=lease.ref.item_id, exc_info=error)
             return Failure.of(DomainError(Reason.INTERNAL, "Internal error of the worker."))
-
-    async def _content(self, ref: LeaseRef) -> bytes:
-        failures = 0
-        while True:
-            try:
-                return await self._source.content(ref)
-            except DomainError as error:
-                if error.reason not in _AWAY:
-                    raise
-                failures += 1
-                await self._back_off(failures, error)
 
     async def _read(self, lease: Lease, content: bytes, *, ahead: bool) -> bytes:
         while True:
@@ -257,48 +247,14 @@ class Worker:
 
         A worker that was slow to begin may have lost it to one that has read it meanwhile.
         """
-        failures = 0
         while self._clock.monotonic() >= self._ends_s[ref]:
-            try:
-                if ref in await self._extend([ref]):
-                    raise DomainError(Reason.LEASE_LOST, "The lease ran out before the reading began.")
-            except DomainError as error:
-                if error.reason not in _AWAY:
-                    raise
-                failures += 1
-                await self._back_off(failures, error)
+            if ref in await self._patience.ask(lambda: self._extend([ref])):
+                raise DomainError(Reason.LEASE_LOST, "The lease ran out before the reading began.")
 
     async def _tell(self, lease: Lease, outcome: Outcome, duration_s: float) -> None:
         """Tells until it is taken: the work is done, and losing it would do it twice."""
-        failures = 0
-        while True:
-            try:
-                await self._source.complete(self._worker_id, lease.ref, outcome, duration_s)
-            except DomainError as error:
-                if error.reason not in _AWAY:
-                    raise
-                failures += 1
-                await self._back_off(failures, error)
-            else:
-                self._completed += isinstance(outcome, Done)
-                self._failed += isinstance(outcome, Failure)
-                return
-
-    async def _back_off(self, failures: int, error: DomainError) -> None:
-        self._unreachable += 1
-        if failures == 1:
-            self._log.warning("the service does not answer", reason=error.reason)
-        delay_s = self._settings.back_off.delay_s(failures, self._random())
-        await asyncio.sleep(max(delay_s, error.retry_after_s or 0.0))
-
-
-_AWAY = frozenset(
-    {
-        Reason.NOT_READY,
-        Reason.DRAINING,
-        Reason.STORAGE_FAILED,
-        Reason.STORAGE_FULL,
-        Reason.DEADLINE_EXCEEDED,
-    }
-)
-"""Why a request may be repeated: the service is away, or its disk is full for now."""
+        await self._patience.ask(
+            lambda: self._source.complete(self._worker_id, lease.ref, outcome, duration_s)
+        )
+        self._completed += isinstance(outcome, Done)
+        self._failed += isinstance(outcome, Failure)

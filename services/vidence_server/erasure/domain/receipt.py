@@ -19,7 +19,10 @@ BEYOND_REACH = (
         "Events person.identified of a monitor name who was recognised, until their retention ends.",
     ),
     ("monitor_snapshots", "Faces that a monitor kept expire by themselves; they are not found by subject."),
-    ("postgresql", "With PostgreSQL: the write-ahead log, old snapshots, and pages until they are vacuumed."),
+    (
+        "postgresql",
+        "With PostgreSQL: its log, old snapshots, pages until they are vacuumed, statistics until ANALYZE.",
+    ),
     ("disk", "Freed blocks of files that were deleted are overwritten by the file system when it likes."),
     ("event_reviews", "Reviews of single events of the bus are not found by subject."),
     ("unnamed", "What was stored without this subject id, and what other systems were given."),

@@ -41,8 +41,12 @@ class WordTable(Protocol):
         """See `LexicalIndex.remove_library`."""
         ...
 
-    async def compact(self, transaction: Transaction, library_no: int) -> None:
-        """See `LexicalIndex.compact`."""
+    async def unmerged(self, transaction: Transaction) -> Sequence[int]:
+        """See `LexicalIndex.unmerged`."""
+        ...
+
+    async def merge(self, transaction: Transaction, library_no: int, pages: int) -> bool:
+        """See `LexicalIndex.merge`."""
         ...
 
     async def search(
@@ -91,9 +95,20 @@ class LexicalIndex:
         """Removes everything of a library."""
         await self._table.remove_library(transaction, library_no)
 
-    async def compact(self, transaction: Transaction, library_no: int) -> None:
-        """Leaves no word of documents that were removed; takes longer the more documents there are."""
-        await self._table.compact(transaction, library_no)
+    async def unmerged(self, transaction: Transaction) -> Sequence[int]:
+        """Numbers of the libraries whose index may hold words of documents that were removed or replaced."""
+        return await self._table.unmerged(transaction)
+
+    async def merge(self, transaction: Transaction, library_no: int, pages: int) -> bool:
+        """A step on the way to an index without such words; True: it has none any more.
+
+        Args:
+            transaction: Of this step alone: others write between the steps.
+            library_no: Whose index.
+            pages: How much the step may write, in pages of 4 KB, about. What others write meanwhile is to be
+                merged too: so more at each step.
+        """
+        return await self._table.merge(transaction, library_no, pages)
 
     async def search(
         self,

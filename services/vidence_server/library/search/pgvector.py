@@ -16,7 +16,8 @@ from sqlalchemy.sql.elements import TextClause
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.library.search.exact import checked, checked_query
 from vidence_server.library.search.index import Ids, IndexKind, IndexStatistics, Scores, Vectors
-from vidence_server.storage.database import Database, Transaction
+from vidence_server.library.search.pgvector_table import graph_prefix, make_table
+from vidence_server.storage.database import Database
 
 _Result = TypeVar("_Result")
 _MODEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@/-]{0,127}\Z")
@@ -27,9 +28,6 @@ _LEAST_EFFORT = 100
 _MOST_EFFORT = 1000  # what pgvector allows
 MOST_GRAPH_DIMENSIONS = 2000
 
-_TABLE = """CREATE TABLE IF NOT EXISTS library_vectors (
-    library_no BIGINT NOT NULL, model VARCHAR(128) NOT NULL, no BIGINT NOT NULL, embedding vector NOT NULL,
-    PRIMARY KEY (library_no, model, no))"""
 _ADD = text(
     "INSERT INTO library_vectors (library_no, model, no, embedding) "
     "SELECT :library, :model, no, CAST(embedding AS vector) "
@@ -115,7 +113,7 @@ class PgVectorIndex:
         """
         index = cls(database, library_no=library_no, model_id=model_id, dimensions=dimensions, kind=kind)
         async with database.transaction() as transaction:
-            await _make_table(transaction)
+            await make_table(transaction)
             if kind is IndexKind.APPROXIMATE:
                 await transaction.execute(index._graph())  # its own
         await index._count_anew()  # its own
@@ -167,23 +165,6 @@ class PgVectorIndex:
         graph_bytes = self._wait(self._measure)
         size_bytes = self._count * (4 * self.dimensions + 8) + graph_bytes
         return IndexStatistics(self._count, self._count, size_bytes, self._kind, self._recall)
-
-    @staticmethod
-    async def remove_library(transaction: Transaction, library_no: int) -> None:
-        """Removes all vectors of a library, of every model, and its graphs."""
-        await _make_table(transaction)
-        await transaction.execute(
-            text("DELETE FROM library_vectors WHERE library_no = :library"), {"library": library_no}
-        )
-        graphs = await transaction.execute(
-            text(
-                "SELECT indexname FROM pg_indexes WHERE schemaname = current_schema() "
-                "AND tablename = 'library_vectors' AND starts_with(indexname, :prefix)"
-            ),
-            {"prefix": _graph_prefix(library_no)},
-        )
-        for name in graphs.scalars().all():
-            await transaction.execute(text(f'DROP INDEX "{name}"'))
 
     def _wait(self, work: Callable[[], Awaitable[_Result]]) -> _Result:
         try:
@@ -269,7 +250,7 @@ class PgVectorIndex:
 
     @property
     def _graph_name(self) -> str:
-        return _graph_prefix(self._library_no) + blake2b(self._model_id.encode(), digest_size=6).hexdigest()
+        return graph_prefix(self._library_no) + blake2b(self._model_id.encode(), digest_size=6).hexdigest()
 
     def _graph(self) -> TextClause:
         if self.dimensions > MOST_GRAPH_DIMENSIONS:
@@ -284,20 +265,6 @@ class PgVectorIndex:
 
 async def _awaited(work: Callable[[], Awaitable[_Result]]) -> _Result:
     return await work()
-
-
-async def _make_table(transaction: Transaction) -> None:
-    await transaction.serialise("library_vectors")
-    if (await transaction.execute(text("SELECT to_regtype('vector') IS NULL"))).scalar_one():
-        found = await transaction.execute(text("SELECT 1 FROM pg_available_extensions WHERE name = 'vector'"))
-        if found.scalar_one_or_none() is None:
-            raise DomainError(Reason.CONFIGURATION_INVALID, "The database server has no pgvector.")
-        await transaction.execute(text("CREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA public"))
-    await transaction.execute(text(_TABLE))
-
-
-def _graph_prefix(library_no: int) -> str:
-    return f"library_vectors_{library_no}_"
 
 
 def _written(row: Vectors) -> str:

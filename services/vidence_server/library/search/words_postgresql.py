@@ -73,8 +73,15 @@ class PostgresWords:
         for rows in (_WORDS, _TOTALS):
             await transaction.execute(delete(rows).where(rows.c.library_no == library_no))
 
-    async def compact(self, transaction: Transaction, library_no: int) -> None:
-        """See `LexicalIndex.compact`: rows that were removed are the business of VACUUM."""
+    async def unmerged(self, transaction: Transaction) -> Sequence[int]:
+        """See `LexicalIndex.unmerged`: none, rows that were removed are the business of VACUUM."""
+        del transaction
+        return ()
+
+    async def merge(self, transaction: Transaction, library_no: int, pages: int) -> bool:
+        """See `LexicalIndex.merge`."""
+        del transaction, library_no, pages
+        return True
 
     async def search(
         self,

@@ -27,12 +27,17 @@ from vidence_server.storage.transaction import Transaction
 _TOKENIZER = "unicode61 remove_diacritics 0 categories ''L* M* N* P* S* C*''"
 _AT_ONCE = 500
 """Numbers in one statement."""
+_LEAST_CHANGES = 2
+_UNMERGED = table("library_words_unmerged", column("library_no"))
 
 
 class SqliteWords:
     """Tables `library_words_1`, `_2`, …, made when the first document is added.
 
     A table is five of SQLite's own, so thousands of libraries are fine and millions are not.
+
+    What is removed stays in older segments of the index, with a mark that it is gone, until the segments are
+    merged. That this is to be done is kept in the transaction that removes: no crash forgets it.
     """
 
     async def add(self, transaction: Transaction, library_no: int, rows: Sequence[tuple[int, str]]) -> None:
@@ -49,22 +54,43 @@ class SqliteWords:
     async def remove(self, transaction: Transaction, library_no: int, nos: Sequence[int]) -> None:
         """See `LexicalIndex.remove`."""
         words = _table(library_no)
-        if await _exists(transaction, words):
-            for first in range(0, len(nos), _AT_ONCE):
-                await transaction.execute(
-                    delete(words).where(words.c.rowid.in_(nos[first : first + _AT_ONCE]))
-                )
+        if not await _exists(transaction, words):
+            return
+        removed = 0
+        for first in range(0, len(nos), _AT_ONCE):
+            some = delete(words).where(words.c.rowid.in_(nos[first : first + _AT_ONCE]))
+            removed += (await transaction.execute(some)).rowcount
+        if removed:
+            await transaction.execute(
+                insert(_UNMERGED).prefix_with("OR IGNORE").values(library_no=library_no)
+            )
 
     async def remove_library(self, transaction: Transaction, library_no: int) -> None:
         """See `LexicalIndex.remove_library`."""
         await transaction.execute(text(f"DROP TABLE IF EXISTS {_table(library_no).name}"))
+        await self._merged(transaction, library_no)
 
-    async def compact(self, transaction: Transaction, library_no: int) -> None:
-        """See `LexicalIndex.compact`: removed words stay in older segments until these are merged."""
+    async def unmerged(self, transaction: Transaction) -> Sequence[int]:
+        """See `LexicalIndex.unmerged`."""
+        found = await transaction.execute(select(_UNMERGED.c.library_no).order_by(_UNMERGED.c.library_no))
+        return found.scalars().all()
+
+    async def merge(self, transaction: Transaction, library_no: int, pages: int) -> bool:
+        """See `LexicalIndex.merge`."""
         words = _table(library_no)
         if await _exists(transaction, words):
-            name = words.name
-            await transaction.execute(text(f"INSERT INTO {name}({name}) VALUES ('optimize')"))  # noqa: S608 - a name of ours
+            before = await _total_changes(transaction)
+            # Negative: all segments become one, as by 'optimize', so many pages at a time.
+            asked = f"INSERT INTO {words.name}({words.name}, rank) VALUES ('merge', {-pages:d})"  # noqa: S608 - a name of ours
+            await transaction.execute(text(asked))
+            # The documentation of FTS5: less than 2 say that there was nothing left to merge.
+            if await _total_changes(transaction) - before >= _LEAST_CHANGES:
+                return False
+        await self._merged(transaction, library_no)
+        return True
+
+    async def _merged(self, transaction: Transaction, library_no: int) -> None:
+        await transaction.execute(delete(_UNMERGED).where(_UNMERGED.c.library_no == library_no))
 
     async def search(
         self,
@@ -96,6 +122,11 @@ async def _exists(transaction: Transaction, words: TableClause) -> bool:
     schema = table("sqlite_master", column("name"))  # the name that every version knows
     found = await transaction.execute(select(schema.c.name).where(schema.c.name == words.name))
     return found.first() is not None
+
+
+async def _total_changes(transaction: Transaction) -> int:
+    """Rows that this connection has changed, those of the index's own tables too."""
+    return int((await transaction.execute(select(func.total_changes()))).scalar_one())
 
 
 def _match(query: WordQuery) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,6 +10,7 @@ from functools import partial
 from sqlalchemy import select, tuple_, update
 
 from vidence_server.core.errors import DomainError, Reason
+from vidence_server.encryption.key_counts import KeyCounts
 from vidence_server.encryption.sealing import Sealing, is_under
 from vidence_server.library.domain.faces import Face
 from vidence_server.library.domain.libraries import Library
@@ -42,6 +42,13 @@ class _Row:
     no: int
     label: BlobLabel
     kept: bytes
+    library_id: str
+    face_id: str
+
+    @property
+    def name(self) -> str:
+        """As an operator finds it again."""
+        return f"{self.label.tenant}/{self.library_id}/{self.face_id}"
 
 
 def label_of(library: Library, face: Face | KeptTemplate) -> BlobLabel:
@@ -83,13 +90,14 @@ async def rotate_templates(
     return numbers
 
 
-async def count_keys(database: Database, sealing: Sealing) -> Counter[str]:
-    """Templates by the id of the key that they are under; empty: plain."""
-    counts: Counter[str] = Counter()
+async def count_keys(database: Database, sealing: Sealing) -> KeyCounts:
+    """Templates by the key that they are under; a damaged one as `tenant/library/face`."""
+    counts = KeyCounts()
     after = (0, -1)
     while rows := await _page(database, after):
         after = (rows[-1].library_no, rows[-1].no)
-        counts.update(sealing.key_id_of(row.kept) for row in rows)
+        for row in rows:
+            counts.add(sealing, row.kept, row.name)
     return counts
 
 
@@ -107,6 +115,7 @@ async def _page(database: Database, after: tuple[int, int]) -> list[_Row]:
             FACES.c.face_id,
             FACES.c.subject_id,
             FACES.c.template,
+            LIBRARIES.c.library_id,
         )
         .join(LIBRARIES, LIBRARIES.c.no == FACES.c.library_no)
         .where(tuple_(FACES.c.library_no, FACES.c.no) > after)
@@ -114,7 +123,10 @@ async def _page(database: Database, after: tuple[int, int]) -> list[_Row]:
         .limit(_PAGE)
     )
     async with database.snapshot() as snapshot:
-        return [_Row(row[0], row[1], _label(*row[2:6]), row[6]) for row in await snapshot.execute(wanted)]
+        return [
+            _Row(row[0], row[1], _label(*row[2:6]), row[6], row[7], row[4])
+            for row in await snapshot.execute(wanted)
+        ]
 
 
 def _resealed(

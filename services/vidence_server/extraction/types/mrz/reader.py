@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from datetime import date
 
-from vidence_server.extraction.domain.document import NOT_CHECKED, ExtractedField, Verdict
+from vidence_server.extraction.domain.document import ExtractedField, Verdict
 from vidence_server.extraction.types.mrz.formats import Content, MrzFormat
 from vidence_server.extraction.types.mrz.interpret import interpret
 from vidence_server.extraction.types.mrz.proof import prove
 from vidence_server.extraction.types.mrz.repair import CHECK_DIGIT_RULE
 from vidence_server.extraction.types.mrz.rows import Piece, piece_of, rows_of
 from vidence_server.extraction.types.mrz.zone import Zone, ZoneFinder
+from vidence_server.extraction.types.revisions import Revisions
 from vidence_server.vision.text import TextLine
 
 
@@ -24,7 +24,7 @@ class MrzReader:
         self._today = today
         self._pieces: list[Piece] = []
         self._zone: Zone | None = None
-        self._given: dict[tuple[str, int], ExtractedField] = {}
+        self._revisions = Revisions()
 
     def feed(self, line: TextLine) -> list[ExtractedField]:
         """Takes a line; gives the fields of lines that are whole, and of others what a check digit proves."""
@@ -37,14 +37,11 @@ class MrzReader:
         if self._zone is None:
             return []
         zone = self._zone
-        return self._news(field for field in self._fields() if _settled(field, zone))
+        return self._revisions.news(field for field in self._fields() if _settled(field, zone))
 
     def finish(self) -> list[ExtractedField]:
         """Gives what could be read of incomplete lines too, and takes back what turned out to be no part."""
-        fields = self._fields()
-        current = {(field.key, field.index) for field in fields}
-        withdrawn = [_withdrawn(field) for place, field in self._given.items() if place not in current]
-        return self._news([*fields, *withdrawn])
+        return self._revisions.final(self._fields())
 
     @property
     def complete(self) -> bool:
@@ -55,37 +52,6 @@ class MrzReader:
         if self._zone is None:
             return []
         return list(interpret(self._zone, prove(self._zone, self._today), self._today))
-
-    def _news(self, fields: Iterable[ExtractedField]) -> list[ExtractedField]:
-        """The fields that say something else than before, with their revisions."""
-        news: list[ExtractedField] = []
-        for field in fields:
-            place = (field.key, field.index)
-            known = self._given.get(place)
-            if known is not None and _says(known) == _says(field):
-                continue
-            self._given[place] = replace(field, revision=known.revision + 1 if known else 1)
-            news.append(self._given[place])
-        return news
-
-
-def _says(field: ExtractedField) -> tuple[object, ...]:
-    return field.raw_value, field.value, field.validation, field.corrections, field.alternatives
-
-
-def _withdrawn(field: ExtractedField) -> ExtractedField:
-    """An empty reading in place of one that a later line disproved."""
-    return ExtractedField(
-        key=field.key,
-        index=field.index,
-        revision=field.revision,
-        raw_value="",
-        value="",
-        confidence=0.0,
-        quad=None,
-        source=field.source,
-        validation=replace(NOT_CHECKED, message="an earlier reading of this field was taken back"),
-    )
 
 
 def _settled(field: ExtractedField, zone: Zone) -> bool:

@@ -6,25 +6,29 @@ import { useEffect } from "preact/hooks";
 
 import { batches } from "../../api";
 import { count, fullTime } from "../../language";
+import { Nothing } from "../../parts/nothing";
 import { say } from "./words";
 
 /** Batches that the server keeps, the newest first. */
 export function Recent(): JSX.Element {
   const list = useSignal<readonly Batch[] | undefined>(undefined);
+  const failed = useSignal(false);
   useEffect(() => {
     const call = new AbortController();
     batches.listBatches({ pageSize: 10 }, { signal: call.signal }).then(
       (answer) => (list.value = answer.batches),
-      () => (list.value ??= []),
+      () => (failed.value = !call.signal.aborted),
     );
     return () => {
       call.abort();
     };
-  }, [list]);
+  }, [list, failed]);
   return (
     <section class="stack recent" aria-label={say("recent")}>
       <h2>{say("recent")}</h2>
-      {list.value?.length === 0 && <p class="quiet">{say("recent.none")}</p>}
+      {(list.value?.length ?? 0) === 0 && (
+        <Nothing known={list.value !== undefined} failed={failed.value} empty={say("recent.none")} />
+      )}
       <ul>
         {list.value?.map((batch) => (
           <li key={batch.batchId}>

@@ -9,7 +9,7 @@ interface Props {
   readonly onChange: (choices: Choices) => void;
   readonly onStart: () => void;
 }
-type Option = Exclude<keyof Choices, "subject">;
+type Option = Exclude<keyof Choices, "subject" | "subjectId">;
 
 /** What is to be captured, and what is to be done with it. */
 export function ChoiceForm({ choices, starting, onChange, onStart }: Props): JSX.Element {
@@ -58,6 +58,20 @@ export function ChoiceForm({ choices, starting, onChange, onStart }: Props): JSX
           </label>
         ))}
       </fieldset>
+      <label class="stack whose">
+        {say("whose")}
+        <input
+          type="text"
+          autocomplete="off"
+          spellcheck={false}
+          maxLength={128}
+          value={choices.subjectId}
+          onInput={(event) => {
+            onChange({ ...choices, subjectId: event.currentTarget.value });
+          }}
+        />
+        <small class="quiet">{say("whose.hint")}</small>
+      </label>
       <button type="submit" class="primary" disabled={starting}>
         {say(starting ? "starting" : "start")}
       </button>

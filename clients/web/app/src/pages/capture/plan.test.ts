@@ -30,4 +30,9 @@ describe("the plan of a session", () => {
     expect(person.confirmation).toBe(Confirmation.BY_PERSON);
     expect(person.language).toBe("fil");
   });
+
+  it("names whose data it is, for whoever has to erase it", () => {
+    expect(planOf(EVERYTHING, "en").subjectId).toBe("");
+    expect(planOf({ ...EVERYTHING, subjectId: " person-4711 " }, "en").subjectId).toBe("person-4711");
+  });
 });

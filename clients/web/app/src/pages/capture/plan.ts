@@ -23,6 +23,8 @@ export interface Choices {
   readonly verification: boolean;
   /** Let the person say whether each picture is good. */
   readonly confirm: boolean;
+  /** Whose data it is: a pseudonym by which it can be erased; empty where nobody says. */
+  readonly subjectId: string;
 }
 
 export const FIRST_CHOICES: Choices = {
@@ -32,6 +34,7 @@ export const FIRST_CHOICES: Choices = {
   extraction: true,
   verification: true,
   confirm: false,
+  subjectId: "",
 };
 const CHALLENGES = 2;
 
@@ -52,6 +55,7 @@ export function planOf(choices: Choices, language: string): MessageInitShape<typ
   return {
     targets: [...SUBJECTS[choices.subject]],
     language,
+    subjectId: choices.subjectId.trim(),
     confirmation: choices.confirm ? Confirmation.BY_PERSON : Confirmation.AUTOMATIC,
     verification: face && document && choices.verification,
     ...(face && (choices.passive || choices.challenges)

@@ -5,6 +5,7 @@ import { OnExpired, StartPosition } from "@protos/vidence/stream/v1/stream_contr
 import { Watch, type WatchState } from "@vidence/client";
 
 import { events as service } from "../../api";
+import { again } from "../../parts/again";
 
 /** What is shown of the bus. */
 export interface Selection {
@@ -23,6 +24,8 @@ const PACE_MS = 50;
 export class Feed {
   readonly events = signal<readonly Event[]>([]);
   readonly state = signal<WatchState>("connecting");
+  /** Whether what happened before is there. */
+  readonly listed = signal(false);
   /** Events that were lost, as far as the server knows their number. */
   readonly missed = signal(0n);
   #watch: Watch<Event> | undefined;
@@ -32,24 +35,31 @@ export class Feed {
   #drawing: number | undefined;
   #pause: ReturnType<typeof setTimeout> | undefined;
   #drawnMs = -PACE_MS;
-  /** Counts what was asked for: only the last answer is shown. */
-  #opening = 0;
+  /** What was asked for last: only its answer is shown. */
+  #call = new AbortController();
   /** Where the watch begins; unset until the listing is there. */
   #begin: string | undefined;
 
-  /** Watches what a selection asks for, from the newest events on. */
+  /** Watches what a selection asks for, from the newest events on; a server that is away is waited for. */
   async open(selection: Selection): Promise<void> {
     this.close();
     this.events.value = [];
     this.#asked.clear();
     this.#begin = undefined;
+    this.listed.value = false;
+    this.state.value = "connecting";
     const filter = filterOf(selection);
-    const opening = ++this.#opening;
+    const { signal } = (this.#call = new AbortController());
     // The page begins with what happened last, and goes on from exactly there.
-    const listed = await service.listEvents({ filter, pageSize: PAGE });
-    // Meanwhile something else may have been asked for.
-    if (opening !== this.#opening) return;
+    const listed = await again(() => service.listEvents({ filter, pageSize: PAGE }, { signal }), {
+      signal,
+    }).catch((error: unknown) => {
+      // Meanwhile something else may have been asked for.
+      if (!signal.aborted) throw error;
+    });
+    if (listed === undefined || signal.aborted) return;
     this.events.value = listed.events;
+    this.listed.value = true;
     this.#begin = listed.cursor;
     this.#follow(filter, this.#begin);
   }
@@ -61,7 +71,7 @@ export class Feed {
   }
 
   close(): void {
-    this.#opening += 1;
+    this.#call.abort();
     this.#watch?.close();
     this.#draw();
   }

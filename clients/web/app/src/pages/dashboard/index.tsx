@@ -6,6 +6,7 @@ import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 
 import { count } from "../../language";
+import { Nothing } from "../../parts/nothing";
 import { StreamState } from "../../parts/stream_state";
 import { VirtualList } from "../../parts/virtual_list";
 import type { Page } from "..";
@@ -50,7 +51,7 @@ function Dashboard(): JSX.Element {
       {feed.missed.value > 0n && <p role="alert">{say("missed", { count: count(feed.missed.value) })}</p>}
       <section class="panel feed" aria-label={say("feed")}>
         {feed.events.value.length === 0 ? (
-          <p class="quiet">{say("empty")}</p>
+          <Nothing known={feed.listed.value} failed={feed.state.value === "failed"} empty={say("empty")} />
         ) : (
           <VirtualList
             items={feed.events.value}

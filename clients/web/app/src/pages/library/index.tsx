@@ -9,7 +9,8 @@ import { useEffect, useState } from "preact/hooks";
 
 import { libraries } from "../../api";
 import { count } from "../../language";
-import { isShown } from "../../parts/shown";
+import { Nothing } from "../../parts/nothing";
+import { useShown } from "../../parts/shown";
 import type { Page } from "..";
 import { SearchPanel } from "./search_panel";
 import { allLibraries, DocumentCount } from "./shelf";
@@ -23,6 +24,7 @@ export const library: Page = { path: PATH, title: () => say("title"), component:
 
 function LibraryPage(): JSX.Element {
   const { query, route } = useLocation();
+  const isShown = useShown();
   const list = useSignal<readonly Library[] | undefined>(undefined);
   const failure = useSignal<Failure | undefined>(undefined);
   const creating = useSignal(false);
@@ -30,7 +32,7 @@ function LibraryPage(): JSX.Element {
   useEffect(() => {
     const call = new AbortController();
     allLibraries(libraries, call.signal, (on) => (waiting.value = on)).then(
-      (all) => (list.value = all),
+      (all) => (list.value = withThose(all, list.value)),
       (error: unknown) => {
         if (!call.signal.aborted) failure.value = failureOf(error);
       },
@@ -63,19 +65,27 @@ function LibraryPage(): JSX.Element {
       {failure.value && (
         <p role="alert">{why(failure.value.reason, say("failure", { message: failure.value.message }))}</p>
       )}
+      {list.value === undefined && !failure.value && <Nothing known={false} failed={false} empty="" />}
       {(creating.value || list.value?.length === 0) && (
         <NewLibrary
           first={list.value?.length === 0}
           onCreated={(created) => {
-            list.value = [...all, created];
+            // As the list is now: it may have come while the answer was on its way.
+            list.value = withThose(list.value, [created]);
             creating.value = false;
-            if (isShown(PATH)) show(created.libraryId);
+            if (isShown()) show(created.libraryId);
           }}
         />
       )}
       {open !== undefined && <OpenLibrary key={open} libraryId={open} />}
     </div>
   );
+}
+
+/** Some libraries, and those of others that are not among them. */
+function withThose(some: readonly Library[] = [], others: readonly Library[] = []): readonly Library[] {
+  const known = new Set(some.map(({ libraryId }) => libraryId));
+  return [...some, ...others.filter(({ libraryId }) => !known.has(libraryId))];
 }
 
 interface ChoiceProps {

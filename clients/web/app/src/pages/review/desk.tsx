@@ -5,6 +5,7 @@ import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 
 import { count, fullTime } from "../../language";
+import { Nothing } from "../../parts/nothing";
 import { StreamState } from "../../parts/stream_state";
 import { ReviewList } from "./review_list";
 import { kindOf, nameOf } from "./subject";
@@ -46,7 +47,8 @@ function List({ undecided, children }: ListProps): JSX.Element {
       list.close();
     };
   }, [list]);
-  const reviews = list.reviews.value;
+  const reviews = list.reviews.value ?? [];
+  const known = list.reviews.value !== undefined;
   return (
     <>
       <header class="row spread">
@@ -56,9 +58,10 @@ function List({ undecided, children }: ListProps): JSX.Element {
       <p class="quiet">{say("hint")}</p>
       {children}
       {list.failed.value !== "" && <p role="alert">{say("failed")}</p>}
-      {reviews.length === 0 ? (
-        <p class="panel quiet">{say("empty")}</p>
-      ) : (
+      {reviews.length === 0 && list.failed.value === "" && (
+        <Nothing panel known={known} failed={false} empty={say(undecided ? "empty.undecided" : "empty")} />
+      )}
+      {reviews.length > 0 && (
         <ul class="panel review-list">
           {reviews.map((review) => (
             <li key={review.subject}>

@@ -11,7 +11,8 @@ const KEPT = 200;
 
 /** The reviews that were changed last. The bus tells when there is something new. Bound: 200. */
 export class ReviewList {
-  readonly reviews = signal<readonly Review[]>([]);
+  /** Undefined until they are there. */
+  readonly reviews = signal<readonly Review[] | undefined>(undefined);
   readonly state = signal<WatchState>("connecting");
   readonly failed = signal("");
   readonly #over = new AbortController();

@@ -6,6 +6,7 @@ import { useEffect, useState } from "preact/hooks";
 
 import { fullTime } from "../../language";
 import { StreamState } from "../../parts/stream_state";
+import { shared } from "../../words";
 import { Notes } from "./notes";
 import { Room } from "./room";
 import { SubjectView } from "./subject_view";
@@ -54,6 +55,7 @@ export function RoomView({ subject }: { readonly subject: string }): JSX.Element
         </div>
         <div class="stack">
           <Presence room={room} name={name.value} />
+          {!review && !room.refused.value && <p class="quiet">{shared("loading")}</p>}
           {review && <Judgement room={room} review={review} name={name.value} />}
         </div>
       </div>
@@ -64,11 +66,13 @@ export function RoomView({ subject }: { readonly subject: string }): JSX.Element
 function Refused({ room }: { readonly room: Room }): JSX.Element | null {
   const refused = room.refused.value;
   if (refused === undefined) return null;
-  const { reason } = refused;
+  const { reason, message: why } = refused;
   const known = reason === "REVIEW_CHANGED" || reason === "REVIEW_CLAIMED";
   return (
     <p role="alert" class="panel refused">
-      {known ? say(`conflict.${reason}`) : say("conflict.other", { why: refused.message })}
+      {known
+        ? say(`conflict.${reason}`)
+        : say(room.review.value ? "conflict.other" : "conflict.load", { why })}
     </p>
   );
 }

@@ -1,3 +1,4 @@
+import { failureOf, isPassing } from "@vidence/client";
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 
@@ -5,6 +6,7 @@ import { batches, capture, events } from "../../api";
 import { count, language } from "../../language";
 import { StoredPicture } from "../../parts/session/stored_picture";
 import { sessionWord } from "../../parts/session/words";
+import { shared } from "../../words";
 import { kindIn, kindOf, nameOf } from "./subject";
 import { say } from "./words";
 
@@ -23,11 +25,11 @@ export function SubjectView({
   readonly subject: string;
   readonly revision: bigint;
 }): JSX.Element {
-  const [summary, setSummary] = useState<Summary | "gone">();
+  const [summary, setSummary] = useState<Summary | "gone" | "away">();
   useEffect(() => {
     const call = new AbortController();
-    summaryOf(subject, call.signal).then(setSummary, () => {
-      if (!call.signal.aborted) setSummary("gone");
+    summaryOf(subject, call.signal).then(setSummary, (error: unknown) => {
+      if (!call.signal.aborted) setSummary(isPassing(failureOf(error)) ? "away" : "gone");
     });
     return () => {
       call.abort();
@@ -39,8 +41,10 @@ export function SubjectView({
       <h2>
         {kindOf(subject)} <span class="mono name">{nameOf(subject)}</span>
       </h2>
+      {summary === undefined && <p class="quiet">{shared("loading")}</p>}
+      {summary === "away" && <p role="alert">{shared("unavailable")}</p>}
       {summary === "gone" && <p class="quiet">{say("subject.gone")}</p>}
-      {summary !== undefined && summary !== "gone" && (
+      {typeof summary === "object" && (
         <>
           {summary.lines.map((line) => (
             <p key={line}>{line}</p>

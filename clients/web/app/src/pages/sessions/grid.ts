@@ -18,6 +18,8 @@ const KEPT = 1000;
 export class SessionGrid {
   readonly sessions = signal<readonly Session[]>([]);
   readonly state = signal<WatchState>("connecting");
+  /** Whether all that there are were told once. */
+  readonly complete = signal(false);
   readonly #open: OpenSessions;
   readonly #list: ListSessions | undefined;
   #watch: Watch<SessionsEvent> | undefined;
@@ -74,6 +76,7 @@ export class SessionGrid {
     return {
       ask: async (signal) => {
         for (const session of await list(signal)) this.#known.set(session.id, session);
+        this.complete.value = true;
         this.#draw();
       },
     };
@@ -97,6 +100,7 @@ export class SessionGrid {
       if (!named.has(id)) this.#known.delete(id);
     }
     this.#snapshot = undefined;
+    this.complete.value = true;
   }
 
   #draw(): void {

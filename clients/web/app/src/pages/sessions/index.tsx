@@ -8,6 +8,7 @@ import { useEffect, useState } from "preact/hooks";
 
 import { capture } from "../../api";
 import { clockTime, count } from "../../language";
+import { Nothing } from "../../parts/nothing";
 import { StateBadge } from "../../parts/session/state_badge";
 import { TimeLeft } from "../../parts/session/time_left";
 import { sessionWord } from "../../parts/session/words";
@@ -57,7 +58,19 @@ function Sessions(): JSX.Element {
       </header>
       <p class="quiet">{say("hint")}</p>
       <ShownChoice shown={shown.value} onChange={(wanted) => (shown.value = wanted)} />
-      <Cards sessions={sessions.filter(wantedBy(shown.value))} onOpen={(id) => (opened.value = id)} />
+      {sessions.length === 0 && (
+        <Nothing
+          panel
+          known={grid.complete.value}
+          failed={grid.state.value === "failed"}
+          empty={say("empty")}
+        />
+      )}
+      <Cards
+        sessions={sessions.filter(wantedBy(shown.value))}
+        others={sessions.length > 0}
+        onOpen={(id) => (opened.value = id)}
+      />
       {selected && <SessionDetail key={selected.id} session={selected} onClose={() => (opened.value = "")} />}
     </div>
   );
@@ -95,11 +108,13 @@ function ShownChoice({
 
 interface CardsProps {
   readonly sessions: readonly Session[];
+  /** Whether there are sessions that are not to be shown. */
+  readonly others: boolean;
   readonly onOpen: (id: string) => void;
 }
 
-function Cards({ sessions, onOpen }: CardsProps): JSX.Element {
-  if (sessions.length === 0) return <p class="panel quiet">{say("empty")}</p>;
+function Cards({ sessions, others, onOpen }: CardsProps): JSX.Element | null {
+  if (sessions.length === 0) return others ? <p class="panel quiet">{say("empty.shown")}</p> : null;
   return (
     <ul class="cards">
       {sessions.map((session) => (

@@ -16,6 +16,7 @@ import { LivenessLine, VerificationResult } from "../../parts/session/verdicts";
 import { watchTokenOf } from "../../parts/session/watch_tokens";
 import { sessionWord } from "../../parts/session/words";
 import { StreamState } from "../../parts/stream_state";
+import { decimal } from "../../parts/units";
 import { SessionEvents } from "./session_events";
 import { detailOf, jsonOf, titleOf } from "./story";
 import { say } from "./words";
@@ -121,7 +122,7 @@ function Evidence({ session }: { readonly session: Session }): JSX.Element | nul
 
 function evidenceLines(evidence: GetSessionEvidenceResponse): readonly string[] {
   const of = (value: number, threshold: number): string =>
-    say("evidence.of", { value: value.toFixed(2), threshold: threshold.toFixed(2) });
+    say("evidence.of", { value: decimal(value), threshold: decimal(threshold) });
   const { portraitSimilarity: similarity, portraitThreshold: least } = evidence;
   return [
     ...(similarity === undefined || least === undefined

@@ -1,5 +1,6 @@
 import { type CaptureEvent, CaptureEventSchema } from "@protos/vidence/capture/v1/session_event_pb";
 
+import { documentTypeName, fieldName } from "../../parts/document/words";
 import { jsonText } from "../../parts/payloads";
 import { saySession, sessionWord } from "../../parts/session/words";
 import { word } from "./words";
@@ -36,9 +37,9 @@ export function detailOf(event: CaptureEvent): string {
     case "captureComplete":
       return sessionWord("target", payload.value.captured?.target ?? 0);
     case "documentTypeDetected":
-      return payload.value.documentType.replaceAll("_", " ");
+      return documentTypeName(payload.value.documentType);
     case "extractionField":
-      return payload.value.field?.key ?? "";
+      return payload.value.field ? fieldName(payload.value.field.key, payload.value.field.index) : "";
     case "warning":
       return sessionWord("warning", payload.value.code);
     case "error":

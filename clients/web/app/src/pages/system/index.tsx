@@ -6,8 +6,9 @@ import type { JSX } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 
 import { count } from "../../language";
+import { Nothing } from "../../parts/nothing";
 import { StreamState } from "../../parts/stream_state";
-import { megabytes } from "../../parts/units";
+import { decimal, megabytes } from "../../parts/units";
 import type { Page } from "..";
 import { BusNumbers, columnsOf } from "./bus";
 import { Chart } from "./chart";
@@ -32,12 +33,17 @@ function System(): JSX.Element {
   return (
     <div class="system stack">
       <h1>{say("title")}</h1>
-      {poll.health.value && <Services health={poll.health.value} />}
+      {poll.health.value ? (
+        <Services health={poll.health.value} />
+      ) : (
+        <Nothing known={false} failed={false} empty="" />
+      )}
       <header class="row spread">
         <h2>{say("bus")}</h2>
         <StreamState state={bus.state.value} />
       </header>
       {bus.missed.value && <p role="alert">{say("missed")}</p>}
+      {newest === undefined && <Nothing known={false} failed={bus.state.value === "failed"} empty="" />}
       {newest && (
         <>
           <Numbers statistics={newest} />
@@ -127,8 +133,8 @@ function Charts({ snapshots, newest }: ChartsProps): JSX.Element {
       <Chart
         title={say("rate")}
         text={say("rate.now", {
-          published: newest.publishedPerSecond.toFixed(1),
-          delivered: newest.deliveredPerSecond.toFixed(1),
+          published: decimal(newest.publishedPerSecond),
+          delivered: decimal(newest.deliveredPerSecond),
         })}
         columns={rates}
         names={[say("published"), say("delivered")]}
