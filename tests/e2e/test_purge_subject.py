@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from pathlib import Path
 
 import grpc
 import pytest
 
-from eventually import eventually
+from eventually import PATIENCE_S, eventually
 from fakes.batch import FakeReader
 from fakes.batch import image as batch_image
+from fakes.capture import RunningCapture
 from fakes.erasure import counts, files_with, left
 from fakes.library_wire import reason_of
 from fakes.people import OTHER, PEOPLE, WHO, house
 from vidence.batch.v1 import batch_service_pb2 as batch_pb
+from vidence.capture.v1 import capture_service_pb2 as capture_pb
+from vidence.capture.v1 import session_pb2
 from vidence.erasure.v1 import erasure_pb2 as erasure
+from vidence.stream.v1 import stream_control_pb2 as stream_pb2
 from vidence_client.receipts import parse_receipt
 
 pytestmark = [pytest.mark.requirement("R-OP5")]
@@ -49,6 +54,32 @@ async def test_nothing_of_a_person_is_left_in_any_file(tmp_path: Path) -> None:
         assert told.subject == f"purges/{purged.purge_id}"
         assert WHO.encode() not in told.encoded
         assert purged.subject_digest.encode() not in told.encoded
+
+
+async def test_what_was_told_of_a_persons_sessions_is_told_to_nobody_else(tmp_path: Path) -> None:
+    async with house(tmp_path) as all_of:
+        await all_of.fill(WHO)
+        other = await all_of.capture_session(OTHER)
+        before = await sessions_told(all_of.capture, other)
+        assert {session.plan.subject_id for session in before} == {WHO, OTHER}
+        await all_of.erasure.purge(WHO)
+        newest = await all_of.capture_session(OTHER)
+        after = await sessions_told(all_of.capture, newest)
+        assert {session.plan.subject_id for session in after} == {OTHER}
+
+
+async def sessions_told(server: RunningCapture, last: str) -> list[session_pb2.Session]:
+    """What who begins at the earliest entry is told of all sessions, up to one."""
+    earliest = stream_pb2.START_POSITION_EARLIEST
+    call = server.stub.WatchSessions(capture_pb.WatchSessionsRequest(position=earliest))
+    told: list[session_pb2.Session] = []
+    async with asyncio.timeout(PATIENCE_S):
+        while not told or told[-1].id != last:
+            message = await call.read()
+            assert isinstance(message, capture_pb.WatchSessionsResponse)
+            told += [event.changed.session for event in message.events if event.HasField("changed")]
+    call.cancel()
+    return told
 
 
 async def test_somebody_else_keeps_everything(tmp_path: Path) -> None:

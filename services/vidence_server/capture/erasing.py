@@ -44,6 +44,9 @@ class SubjectErasing:
             failed = {session.id for session in sessions if not await self._ended(tenant, session)}
             over = [session.id for session in sessions if session.id not in failed]
             await self._forget(over)
+            if over:
+                # What was told of the sessions of all is in memory, the person's among them.
+                self.tenants.of(tenant).feed.log.forget()
             await empty_log(self.database)
         kept = sum(image.session_id in failed for image in images)
         return counted(

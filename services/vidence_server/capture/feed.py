@@ -87,6 +87,11 @@ class SessionLog:
             self._broadcast.extend(entries)
         return len(entries)
 
+    def forget(self) -> None:
+        """Lets all events expire: whoever has not got them yet is told a gap."""
+        self._log.forget()
+        self._broadcast.forget()
+
     def end(self) -> None:
         """The last event was added: those who watch are served to it, then told the end."""
         self.ended = True

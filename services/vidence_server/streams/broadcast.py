@@ -102,6 +102,14 @@ class Broadcast:
         self._notice(everybody=hole)
         self._end_the_slow()
 
+    def forget(self) -> None:
+        """Lets go of all that was told so far, as the log did: who has not got it yet is told a gap."""
+        self.ring.restart(self.ring.head)
+        for view in self._views.values():
+            view.forget()
+        self._notice(everybody=True)
+        self._end_the_slow()
+
     async def subscribe(self, request: SubscriptionRequest) -> Subscription:
         """Opens a subscription; give it back by `close`.
 

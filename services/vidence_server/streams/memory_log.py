@@ -28,6 +28,10 @@ class MemoryLog:
         self._entries.append(entry)
         return entry
 
+    def forget(self) -> None:
+        """Lets all entries expire; their offsets stay used."""
+        self._entries.clear()
+
     def bounds(self) -> LogBounds:
         """What it holds now."""
         return LogBounds(self._newest - len(self._entries), self._newest)

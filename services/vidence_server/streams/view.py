@@ -70,6 +70,11 @@ class FilterView:
         self._matching.extend(new)
         self._forget_evicted()
 
+    def forget(self) -> None:
+        """Lets go of all entries and messages, as the ring did."""
+        self._matching.clear()
+        self._batches.clear()
+
     def has_after(self, offset: int) -> bool:
         """Whether anything matches after an offset within the ring."""
         self.evaluate()

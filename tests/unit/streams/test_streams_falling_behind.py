@@ -61,6 +61,28 @@ async def test_what_retention_took_from_a_parked_subscriber_is_told(
     assert seen.offsets == list(range(41, 101))
 
 
+@pytest.mark.requirement("R-ST6", "R-OP5")
+@pytest.mark.parametrize("wanted", [None, Parity(1)])
+async def test_what_is_forgotten_is_told_to_nobody_and_missed_by_those_who_are_behind(
+    log: FakeLog, wanted: Parity | None
+) -> None:
+    async with broadcast_of(log, ring=100) as broadcast:
+        behind, level = [await broadcast.subscribe(request(filter=wanted)) for _ in range(2)]
+        told = Seen()
+        broadcast.extend(log.append(10))
+        await read_until(level, told, lambda seen: bool(seen.offsets) and seen.offsets[-1] >= 9)
+        log.forget(10)
+        broadcast.forget()
+        broadcast.extend(log.append(5))
+        late = await broadcast.subscribe(request(Earliest(), filter=wanted))
+        new = [number for number in range(11, 16) if wanted is None or wanted.matches(number)]
+        seen = await read_until(behind, Seen(), lambda seen: seen.offsets == new)
+        assert seen.of(Gap) == [Gap(str(cursor_at(10)), str(cursor_at(0)), GapReason.EXPIRED, 10)]
+        await read_until(level, told, lambda seen: seen.offsets[-len(new) :] == new)
+        assert told.of(Gap) == []
+        await read_until(late, Seen(), lambda seen: seen.offsets == new)
+
+
 @pytest.mark.requirement("R-ST6")
 async def test_retention_that_overtakes_a_reading_is_told_too(log: FakeLog, broadcast: Broadcast) -> None:
     broadcast.extend(log.append(300))

@@ -1557,7 +1557,8 @@ export const CaptureService: GenService<{
    * `sequence` may jump, while `previous_cursor` shows that nothing is missing.
    *
    * Start and resume: by default with a snapshot; `after_cursor` goes on without one. The log is in memory, the last
-   * 16,384 entries: after a restart an old cursor is answered as `on_expired` says; begin again without a start then.
+   * 16,384 entries: after a restart an old cursor is answered as `on_expired` says; begin again without a start then. The
+   * same holds after a person's sessions were erased: what was told before is then gone for all.
    *
    * End: never by itself; a server that drains says so as in `WatchSession`.
    *
