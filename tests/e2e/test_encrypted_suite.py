@@ -22,7 +22,7 @@ from fakes.erasure import files_with
 from vidence.capture.v1 import capture_service_pb2 as capture_pb
 from vidence.capture.v1 import session_pb2
 from vidence.library.v1 import face_pb2
-from vidence_client import sync
+from vidence_client import VidenceError, sync
 from vidence_client.batch_files import BatchFile
 from vidence_client.capture import SessionKey
 
@@ -133,7 +133,10 @@ def fill(client: sync.Client) -> Kept:
     for number, content in enumerate(frames_of(sample_on_desk(), 40), 1):
         if session.captured:
             break
-        client.capture.push_frame(key, capture_pb.Frame(frame_number=number, encoded=content))
+        try:
+            client.capture.push_frame(key, capture_pb.Frame(frame_number=number, encoded=content))
+        except VidenceError as error:
+            assert error.reason == "SESSION_ENDED"  # noqa: PT017 - the picture before may have been enough
         session = client.capture.get_session(key.session_id)
     assert session.captured, session
     for found in (session.captured[0].image, session.captured[0].crop):
