@@ -115,19 +115,22 @@ class Camera:
             )
         )
 
-    async def push_until(self, state: str, *, limit: int = 200, **said: Any) -> int:
-        """Pushes frames until the session is in a state; how many."""
-        wanted = session_pb2.SessionState.Value(f"SESSION_STATE_{state}")
-        for count in range(1, limit + 1):
-            try:
-                state_now = (await self.push(**said)).state
-            except grpc.aio.AioRpcError as error:
-                if error_info(status_of(error)).reason != "SESSION_ENDED":
-                    raise
-                state_now = (await self.get()).state
-            if state_now == wanted:
-                return count
-        raise AssertionError(f"the session never was {state}")
+    async def push_until(self, state: str, *, within_s: float = PATIENCE_S, **said: Any) -> int:
+        """Pushes frames until the session is in a state; how many. `TimeoutError` where it never is."""
+        wanted, first = session_pb2.SessionState.Value(f"SESSION_STATE_{state}"), self.number
+        async with asyncio.timeout(within_s):
+            while await self._pushed(**said) != wanted:
+                pass
+        return self.number - first
+
+    async def _pushed(self, **said: Any) -> session_pb2.SessionState.ValueType:
+        """The state after one more frame."""
+        try:
+            return (await self.push(**said)).state
+        except grpc.aio.AioRpcError as error:
+            if error_info(status_of(error)).reason != "SESSION_ENDED":
+                raise
+            return (await self.get()).state
 
     async def get(self) -> session_pb2.Session:
         return (await self.server.stub.GetSession(pb.GetSessionRequest(session_id=self.session_id))).session

@@ -54,7 +54,7 @@ async def film_by_stream(camera: Camera, at: float) -> None:
 
 async def film_by_calls(camera: Camera, at: float) -> None:
     """The same by unary calls."""
-    await camera.push_until("COMPLETED", at=at)
+    await camera.push_until("COMPLETED", at=at, within_s=SLOWEST_S)
 
 
 @pytest.mark.requirement("R-ST8", "R-ST6", "R-CA1", "R-ST1")
