@@ -21,8 +21,6 @@ PROGRESS = {
     "quality_gate_failed",
 }
 """Payloads whose number depends on the speed of frames."""
-OF_SPEED = {"no_frames", "frames_superseded"}
-"""Warnings that tell of that speed."""
 
 
 def story(events: Events) -> list[str]:
@@ -37,8 +35,6 @@ def story(events: Events) -> list[str]:
                 told.append(f"» {event.guidance.code}")
             case "liveness":
                 told.append(f"liveness {event.liveness.WhichOneof('event')}")
-            case "warning" if event.warning.code in OF_SPEED:
-                continue
             case _ if kind not in PROGRESS:
                 told.append(kind)
     return told

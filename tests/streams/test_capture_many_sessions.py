@@ -32,6 +32,10 @@ UNHURRIED: dict[str, Any] = {"stall_s": 600.0, "session_ttl_s": 3600.0, "max_ses
 ROOM = {"max_streams": 4000, "max_streams_per_connection": 4000}
 
 
+OF_SPEED = {"no_frames", "frames_superseded"}
+"""Warnings that tell how slowly frames come and are looked at here."""
+
+
 async def film_by_stream(camera: Camera, at: float) -> None:
     """Pushes frames by one client stream, each after the verdict on the one before, to the end."""
     server, created = camera.server, camera.created
@@ -91,7 +95,7 @@ async def test_watched_sessions_see_their_own_and_all_end(tmp_path: Path, count:
         assert {update.subject.top_left.x for update in updates} == {100.0 + index}
         assert [event.sequence for event in events] == list(range(1, len(events) + 1))
         assert events[-1].session_end.session.state == session_pb2.SESSION_STATE_COMPLETED
-        told.add(tuple(story(events)))
+        told.add(tuple(story([event for event in events if event.warning.code not in OF_SPEED])))
     # By calls or by a stream, alone or among a thousand: the same is told.
     assert len(told) == 1
 
