@@ -39,12 +39,15 @@ FILTERS: tuple[tuple[event_pb2.EventFilter | None, Wants | None], ...] = (
 
 @pytest.fixture(scope="module")
 def bus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BusProcess]:
-    """A bus that is found impatient: small ring, quick heartbeats, quick to find peers frozen."""
+    """A bus that is found impatient: small ring, quick heartbeats, quick to find peers frozen.
+
+    Half of the timeout is what a peer that stops has to fall behind, to be counted as stale when it is found.
+    """
     settings = {
         "EVENT__RING_EVENTS": "512",
         "SERVER__HEARTBEAT_PERIOD_S": "0.2",
         "SERVER__KEEPALIVE_TIME_S": "1",
-        "SERVER__KEEPALIVE_TIMEOUT_S": "2",
+        "SERVER__KEEPALIVE_TIMEOUT_S": "12",
         "SERVER__MAX_STREAMS": str(MAX_STREAMS),
     }
     process = BusProcess(tmp_path_factory.mktemp("bus"), **settings)

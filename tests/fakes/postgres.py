@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import ctypes
 import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -34,7 +32,6 @@ _PACKAGES = (
 )
 """Import name, folder of the server, folder of its libraries; the first that is installed."""
 _PATIENCE_S = 60.0
-_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 _QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 """For tests: nothing of it changes what survives the death of a process."""
 _FEW_RESOURCES = ("shared_buffers=32MB", "max_connections=100", "max_wal_size=256MB")
@@ -89,12 +86,11 @@ class PostgresProcess:
             arguments += ["-c", option]
         log = (self.folder / "log").open("ab")
         self._process = subprocess.Popen(
-            [self._programs / "postgres", *arguments],
+            [*_as_user("--pdeathsig=QUIT"), self._programs / "postgres", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509  # calls the kernel and nothing else
-            **self._as_user(),
+            **self._where(),
         )
         log.close()
         self._wait_ready()
@@ -169,19 +165,16 @@ class PostgresProcess:
         shutil.copytree(package.parent / libraries, site / libraries)
         return site / package.name / install / "bin"
 
-    def _as_user(self) -> dict[str, Any]:
-        where = {"cwd": self._data, "env": {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}}
-        if os.geteuid() != 0:
-            return where
-        return where | {"user": _USER, "group": _group(), "extra_groups": []}
+    def _where(self) -> dict[str, Any]:
+        return {"cwd": self._data, "env": {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}}
 
     def _command(self, name: str, *arguments: str | Path) -> None:
         done = subprocess.run(
-            [self._programs / name, *arguments],
+            [*_as_user(), self._programs / name, *arguments],
             capture_output=True,
             check=False,
             text=True,
-            **self._as_user(),
+            **self._where(),
         )
         assert done.returncode == 0, done.stderr
 
@@ -285,9 +278,15 @@ class SmallDisk:
         return subprocess.run(["mount", *arguments], check=False, capture_output=True).returncode == 0
 
 
-def _die_with_parent() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGQUIT)
+def _as_user(*options: str) -> list[str]:
+    """The start of a command that runs as `_USER`.
+
+    Python could change the user itself, but by a fork in which gRPC's handlers run, and those crash the child
+    of a process that has calls open.
+    """
+    if os.geteuid() == 0:
+        options += (f"--reuid={_USER}", f"--regid={_group()}", "--clear-groups")
+    return ["setpriv", *options] if options else []
 
 
 def _wait_until_it_answers(server: PostgresProcess) -> None:

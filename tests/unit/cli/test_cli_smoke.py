@@ -7,11 +7,13 @@ import http.server
 import json
 import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.json_format import ParseDict
 from rich.console import Console
 
 from vidence_cli.smoke.contract import known_rpcs
@@ -40,7 +42,9 @@ class Answers(grpc.GenericRpcHandler):
             return None
         answer = self.answers[name]
         if callable(answer):
-            return grpc.unary_stream_rpc_method_handler(answer)
+            streams = RPCS[details.method.lstrip("/")].client_streaming
+            kind = grpc.stream_stream_rpc_method_handler if streams else grpc.unary_stream_rpc_method_handler
+            return kind(answer)
         return grpc.unary_unary_rpc_method_handler(self._giving(answer))
 
     def _giving(self, answer: Any) -> Any:
@@ -116,6 +120,24 @@ async def test_a_stream_that_ends_without_what_was_waited_for_fails() -> None:
         Verdict.FAILED,
         "the stream ended before what was waited for",
     )
+
+
+@pytest.mark.requirement("R-OP4")
+async def test_a_dialogue_is_not_ended_by_the_client_before_it_has_heard_enough() -> None:
+    rpc = RPCS[f"{EVENTS}/OpenSession"]
+
+    async def until_half_close(requests: AsyncIterator[bytes], _context: Any) -> AsyncIterator[bytes]:
+        await anext(requests)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await anext(requests, None)
+                return  # as the contract says: the client has said everything
+        yield ParseDict({"events": [{"cursor": "1"}]}, rpc.response()).SerializeToString()
+
+    probe = next(probe for probe in TOURS["event"].probes if probe.rpc == f"{EVENTS}/OpenSession")
+    async with visiting(Answers(OpenSession=until_half_close)) as visit:
+        [outcome] = await visit.run(Tour((replace(probe, requests=lambda _kept: [{"opening": {}}]),)))
+    assert (outcome.verdict, outcome.told) == (Verdict.OK, "")
 
 
 @pytest.mark.requirement("R-OP4")

@@ -80,6 +80,8 @@ class Probe:
         keep: Looks at the last response.
         refusal: The reason that is the right answer, where a request that works would disturb others.
         inside: Whether no door leads to it: then it may be absent at the address.
+        dialogue: Whether the stream ends when the client has said everything: then the client has not said
+            everything before it has heard enough.
     """
 
     rpc: str
@@ -88,3 +90,4 @@ class Probe:
     keep: Keep = nothing
     refusal: str = ""
     inside: bool = False
+    dialogue: bool = False

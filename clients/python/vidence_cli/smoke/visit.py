@@ -77,10 +77,14 @@ class Visit:
         messages = [ParseDict(dict(request), rpc.request()) for request in requests]
         if not rpc.server_streaming:
             return await self._call(rpc, messages, timeout_s)
-        call = self._stream(rpc, messages, timeout_s)
+        heard = asyncio.Event()
+        if not probe.dialogue:
+            heard.set()
+        call = self._stream(rpc, messages, timeout_s, heard)
         try:
             return await _awaited(call, probe)
         finally:
+            heard.set()
             call.cancel()
 
     async def _call(self, rpc: Rpc, messages: Sequence[Message], timeout_s: float) -> Message:
@@ -91,10 +95,10 @@ class Visit:
         one = self._channel.unary_unary(path, **kinds)
         return await one(messages[0], timeout=timeout_s)  # type: ignore[no-any-return]  # as above
 
-    def _stream(self, rpc: Rpc, messages: Sequence[Message], timeout_s: float) -> Any:
+    def _stream(self, rpc: Rpc, messages: Sequence[Message], timeout_s: float, heard: asyncio.Event) -> Any:
         path, kinds = _wire(rpc)
         if rpc.client_streaming:
-            return self._channel.stream_stream(path, **kinds)(_each(messages), timeout=timeout_s)
+            return self._channel.stream_stream(path, **kinds)(_each(messages, heard), timeout=timeout_s)
         return self._channel.unary_stream(path, **kinds)(messages[0], timeout=timeout_s)
 
     async def _clean_up(self, probes: Sequence[Probe]) -> None:
@@ -113,9 +117,12 @@ def _wire(rpc: Rpc) -> tuple[str, dict[str, Any]]:
     }
 
 
-async def _each(messages: Sequence[Message]) -> AsyncIterator[Message]:
+async def _each(messages: Sequence[Message], heard: asyncio.Event | None = None) -> AsyncIterator[Message]:
+    """Gives them; the end comes when the answer was heard, where that is waited for."""
     for message in messages:
         yield message
+    if heard is not None:
+        await heard.wait()
 
 
 async def _awaited(call: Any, probe: Probe) -> Message:

@@ -66,5 +66,6 @@ PROBES = (
             }
         ],
         having(),
+        dialogue=True,
     ),
 )

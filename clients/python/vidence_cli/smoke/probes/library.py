@@ -99,6 +99,7 @@ _SEARCHES = (
         f"{_SERVICE}/QuerySession",
         lambda kept: [{"opening": {**_library(kept), "search": _SEARCH}}],
         having(),
+        dialogue=True,
     ),
 )
 _WHOLE = (
