@@ -20,6 +20,8 @@ class Plan:
     """How much is measured."""
 
     rounds: int = 5
+    pairs: int = 15
+    """Rounds of what is compared within a twentieth, where one reading differs from the next by a tenth."""
     items: int = 6
     """Of a batch beside the direct call."""
     shared_items: int = 12
@@ -39,10 +41,16 @@ class Round:
     first_result_s: float = 0.0
     single_s: float = 0.0
     """A page alone over gRPC."""
-    alone_s: float = 0.0
-    """Median of single readings, nothing else running."""
-    beside_s: float = 0.0
-    """The same while a batch is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveRound:
+    """Single readings of one round, medians, s."""
+
+    alone_s: float
+    """Nothing else running."""
+    beside_s: float
+    """While a batch is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +58,7 @@ class Measured:
     """All rounds."""
 
     rounds: list[Round] = field(default_factory=list)
+    live: list[LiveRound] = field(default_factory=list)
     one_worker_s: list[float] = field(default_factory=list)
     two_workers_s: list[float] = field(default_factory=list)
     steps_s: Mapping[str, float] = field(default_factory=dict)
@@ -67,22 +76,33 @@ def render_pages(folder: Path, count: int) -> list[Path]:
 
 
 async def measure_service(service: Service, pages: Sequence[Path], plan: Plan) -> list[Round]:
-    """Batches beside the direct call, and single readings beside a batch."""
+    """Batches beside the direct call and a single reading, each begun when the engine has nothing to do."""
     chosen = pages[: plan.items]
     await service.read(chosen[:1], 1)
     await _single(service, chosen[0])
     rounds = []
-    for number in range(plan.rounds):
+    for number in range(plan.pairs):
         direct_first = number % 2 == 0
-        direct_s = await service.read(chosen, AT_ONCE) if direct_first else 0.0
-        single_s = await _single(service, chosen[0])
+        direct_s = await _direct(service, chosen) if direct_first else 0.0
+        await service.idle()
         first_result_s, batch_s = await _batch(service, chosen)
-        direct_s = direct_s or await service.read(chosen, AT_ONCE)
-        alone_s = await _extractions(service, chosen[0], plan.extractions) if direct_first else 0.0
+        direct_s = direct_s or await _direct(service, chosen)
+        [single_s] = await _singles(service, chosen[0], 1)
+        rounds.append(Round(direct_s, batch_s, first_result_s, single_s))
+        print(f"service: round {number + 1} of {plan.pairs}", flush=True)
+    return rounds
+
+
+async def measure_live(service: Service, pages: Sequence[Path], plan: Plan) -> list[LiveRound]:
+    """Single readings beside a batch and without one."""
+    rounds = []
+    for number in range(plan.rounds):
+        alone_first = number % 2 == 0
+        alone_s = median(await _singles(service, pages[0], plan.extractions)) if alone_first else 0.0
         beside_s = await _beside_a_batch(service, pages, plan.extractions)
-        alone_s = alone_s or await _extractions(service, chosen[0], plan.extractions)
-        rounds.append(Round(direct_s, batch_s, first_result_s, single_s, alone_s, beside_s))
-        print(f"service: round {number + 1} of {plan.rounds}", flush=True)
+        alone_s = alone_s or median(await _singles(service, pages[0], plan.extractions))
+        rounds.append(LiveRound(alone_s, beside_s))
+        print(f"live: round {number + 1} of {plan.rounds}", flush=True)
     return rounds
 
 
@@ -122,9 +142,14 @@ async def _batch(service: Service, paths: Sequence[Path]) -> tuple[float, float]
     return first_s, time.perf_counter() - start
 
 
-async def _extractions(service: Service, path: Path, count: int) -> float:
+async def _direct(service: Service, paths: Sequence[Path]) -> float:
     await service.idle()
-    return median([await _single(service, path) for _ in range(count)])
+    return await service.read(paths, AT_ONCE)
+
+
+async def _singles(service: Service, path: Path, count: int) -> list[float]:
+    await service.idle()
+    return [await _single(service, path) for _ in range(count)]
 
 
 async def _beside_a_batch(service: Service, paths: Sequence[Path], count: int) -> float:

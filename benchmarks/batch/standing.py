@@ -8,7 +8,7 @@ from math import nan
 from statistics import median
 from typing import Any
 
-from benchmarks.batch.contest import Measured, Plan, Round
+from benchmarks.batch.contest import LiveRound, Measured, Plan, Round
 from benchmarks.report import Floor, table
 
 SPEED_UP_FLOOR, SPEED_UP_AIM = 1.67, 1.8
@@ -20,6 +20,11 @@ LIVE_LIMIT = 1.1
 def _of_rounds(measured: Measured, figure: Callable[[Round], float]) -> float:
     """Median over the rounds."""
     return median(map(figure, measured.rounds)) if measured.rounds else nan
+
+
+def _live(measured: Measured, figure: Callable[[LiveRound], float]) -> float:
+    """Median over the rounds."""
+    return median(map(figure, measured.live)) if measured.live else nan
 
 
 def speed_up(measured: Measured) -> float:
@@ -35,7 +40,7 @@ def longest_step_s(measured: Measured) -> float:
 
 def live_limit(measured: Measured) -> float:
     """What a reading beside a batch may take, in readings without one: 10 % and one model step more."""
-    return LIVE_LIMIT + _of_rounds(measured, lambda one: longest_step_s(measured) / one.alone_s)
+    return LIVE_LIMIT + _live(measured, lambda one: longest_step_s(measured) / one.alone_s)
 
 
 def floors(measured: Measured) -> list[Floor]:
@@ -56,7 +61,7 @@ def floors(measured: Measured) -> list[Floor]:
         ),
         Floor(
             "a single reading beside a batch / without one (limit: 1.1 + one model step)",
-            _of_rounds(measured, lambda one: one.beside_s / one.alone_s),
+            _live(measured, lambda one: one.beside_s / one.alone_s),
             live_limit(measured),
             at_most=True,
         ),
@@ -76,8 +81,8 @@ def tables(measured: Measured, plan: Plan) -> str:
         ),
         ("first result of it, ms", _of_rounds(measured, lambda one: 1000 * one.first_result_s)),
         ("a single reading, ms", _of_rounds(measured, lambda one: 1000 * one.single_s)),
-        ("single readings, nothing else running, ms", _of_rounds(measured, lambda one: 1000 * one.alone_s)),
-        ("single readings beside a batch, ms", _of_rounds(measured, lambda one: 1000 * one.beside_s)),
+        ("single readings, nothing else running, ms", _live(measured, lambda one: 1000 * one.alone_s)),
+        ("single readings beside a batch, ms", _live(measured, lambda one: 1000 * one.beside_s)),
         ("longest model step, ms", 1000 * longest_step_s(measured)),
         (
             f"1 worker process, {plan.shared_items} pages, ms a page",
@@ -101,6 +106,7 @@ def as_json(measured: Measured) -> dict[str, Any]:
     """Everything, for programs."""
     return {
         "rounds": [asdict(one) for one in measured.rounds],
+        "live": [asdict(one) for one in measured.live],
         "one_worker_s": measured.one_worker_s,
         "two_workers_s": measured.two_workers_s,
         "steps_s": dict(measured.steps_s),

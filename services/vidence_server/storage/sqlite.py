@@ -18,16 +18,13 @@ from vidence_server.core.file_lock import FileLock
 from vidence_server.storage.backend import BackendStatistics, Lease, Listeners, LocalTurns
 from vidence_server.storage.failures import domain_failures
 from vidence_server.storage.migration import upgrade
+from vidence_server.storage.sqlite_driver import connector
 
 DRIVER = "sqlite+aiosqlite"
 _BEGIN = "vidence_begin"  # option of a connection: how its transactions begin
 _WRITING = "BEGIN IMMEDIATE"
 _POOL_SIZE = 4
-_OPTIONS: Mapping[str, Any] = {
-    "hide_parameters": True,  # values stay out of messages
-    # The driver begins no transactions by itself, so that those of `_begin` hold for DDL too.
-    "connect_args": {"isolation_level": None},
-}
+_OPTIONS: Mapping[str, Any] = {"hide_parameters": True}  # values stay out of messages
 
 
 def sqlite_url(path: Path) -> URL:
@@ -62,7 +59,13 @@ class SqliteBackend:
         if not self._guest:
             stack.push(await asyncio.to_thread(_locked, self.path))
             await asyncio.to_thread(self._migrate)
-        engine = await asyncio.to_thread(create_async_engine, self._url, pool_size=_POOL_SIZE, **_OPTIONS)
+        engine = await asyncio.to_thread(
+            create_async_engine,
+            self._url,
+            pool_size=_POOL_SIZE,
+            async_creator=connector(self.path),
+            **_OPTIONS,
+        )
         stack.push_async_callback(engine.dispose)
         self._listen(engine.sync_engine)
         return engine
@@ -114,7 +117,9 @@ class SqliteBackend:
 
     def _migrate(self) -> None:
         """Works on the thread that calls: Alembic reads files and knows no event loop."""
-        engine = create_engine(self._url.set(drivername="sqlite"), poolclass=NullPool, **_OPTIONS)
+        # The driver begins no transactions by itself, so that those of `_begin` hold for DDL too.
+        url, plain = self._url.set(drivername="sqlite"), {"isolation_level": None}
+        engine = create_engine(url, poolclass=NullPool, connect_args=plain, **_OPTIONS)
         self._listen(engine)
         with domain_failures(), engine.connect() as connection:
             connection.execution_options(**{_BEGIN: _WRITING})
