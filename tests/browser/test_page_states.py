@@ -85,3 +85,13 @@ def test_a_page_that_is_refused_what_it_shows_says_so(page: Page, case: Case) ->
     page.goto(case.path)
     expect_in_every_language(page, case.refused)
     expect(page.get_by_text(ASKING["en"])).to_have_count(0)
+
+
+def test_the_place_that_is_shown_is_in_view_when_the_window_becomes_narrow(page: Page) -> None:
+    page.goto("/system")
+    place = page.locator(".places [aria-current]")
+    expect(place).to_be_in_viewport(ratio=1)
+    page.set_viewport_size({"width": 360, "height": 700})
+    # The last of the places: without scrolling it would be beyond the edge.
+    page.wait_for_function("document.querySelector('.places').scrollWidth > innerWidth", timeout=SLOW_MS)
+    expect(place).to_be_in_viewport(ratio=1, timeout=SLOW_MS)

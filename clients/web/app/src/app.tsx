@@ -36,10 +36,15 @@ function Navigation(): JSX.Element {
   const places = useRef<HTMLDivElement>(null);
   useEffect(() => {
     document.title = title;
-    // Where the places stand in one line that scrolls, the one that is shown is in view.
     const row = places.current;
-    const place = row?.querySelector<HTMLElement>("[aria-current]");
-    if (row && place) row.scrollLeft = place.offsetLeft - (row.clientWidth - place.clientWidth) / 2;
+    if (row === null) return;
+    // Where the places stand in one line that scrolls, the one that is shown is in view, however wide the window becomes.
+    const watch = new ResizeObserver(() => {
+      const place = row.querySelector<HTMLElement>("[aria-current]");
+      if (place) row.scrollLeft = place.offsetLeft - (row.clientWidth - place.clientWidth) / 2;
+    });
+    watch.observe(row);
+    return () => watch.disconnect();
   }, [title]);
   return (
     <nav aria-label="Vidence">
