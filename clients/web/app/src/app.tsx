@@ -44,7 +44,9 @@ function Navigation(): JSX.Element {
       if (place) row.scrollLeft = place.offsetLeft - (row.clientWidth - place.clientWidth) / 2;
     });
     watch.observe(row);
-    return () => watch.disconnect();
+    return () => {
+      watch.disconnect();
+    };
   }, [title]);
   return (
     <nav aria-label="Vidence">
