@@ -7,12 +7,32 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from benchmarks.report import Floor, table
 
 BUNDLE_LIMIT_BYTES = 250_000
 LONG_TASK_MS = 50.0
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """One round of the busy feed."""
+
+    seconds: float
+    events: int
+    """Published while the feed was watched."""
+    shown: int
+    """Of them in the feed at the end."""
+    long_tasks_ms: tuple[float, ...]
+    """Tasks over 50 ms meanwhile."""
+    frames: int
+
+    @property
+    def longest_ms(self) -> float:
+        """0: no task was over 50 ms."""
+        return max(self.long_tasks_ms, default=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +43,7 @@ class Measured:
     """Publish until the row is in the page, one per event."""
     streams_ms: tuple[float, ...]
     """Twelve streams opened at once over HTTP/2: until each is live."""
-    feed_seconds: float
-    feed_events: int
-    """Published while the feed was watched."""
-    feed_shown: int
-    """Of them in the feed at the end."""
-    long_tasks_ms: tuple[float, ...]
-    """Tasks over 50 ms while the feed ran."""
-    frames: int
+    feeds: tuple[Feed, ...]
     bundle_bytes: int
     """Everything that the first page loads, gzip."""
 
@@ -50,11 +63,11 @@ def bundle_bytes(dist: Path) -> int:
 
 def floors(measured: Measured) -> list[Floor]:
     """What issue and specification ask for."""
-    longest = max(measured.long_tasks_ms, default=0.0)
-    lost = measured.feed_events - measured.feed_shown
+    longest = median(feed.longest_ms for feed in measured.feeds)
+    lost = sum(feed.events - feed.shown for feed in measured.feeds)
     return [
         Floor("bundle, kB gzip", measured.bundle_bytes / 1000, BUNDLE_LIMIT_BYTES / 1000, at_most=True),
-        Floor("longest task of the feed, ms", longest, LONG_TASK_MS, at_most=True),
+        Floor("longest task of the feed, median of the rounds, ms", longest, LONG_TASK_MS, at_most=True),
         Floor("events that the feed lost", lost, 0, at_most=True),
         Floor("streams that are live of twelve", len(measured.streams_ms), 12),
     ]
@@ -62,7 +75,7 @@ def floors(measured: Measured) -> list[Floor]:
 
 def as_json(measured: Measured) -> dict[str, Any]:
     """The figures for programs."""
-    rate = measured.feed_events / measured.feed_seconds if measured.feed_seconds else math.nan
+    feeds = measured.feeds
     return {
         "publish_to_dom_ms": {
             f"p{round(share * 100)}": round(percentile(measured.latency_ms, share), 1)
@@ -73,12 +86,13 @@ def as_json(measured: Measured) -> dict[str, Any]:
             "last": round(max(measured.streams_ms, default=math.nan), 1),
         },
         "feed": {
-            "events_per_s": round(rate, 1),
-            "events": measured.feed_events,
-            "shown": measured.feed_shown,
-            "long_tasks": len(measured.long_tasks_ms),
-            "longest_task_ms": round(max(measured.long_tasks_ms, default=0.0), 1),
-            "frames_per_s": round(measured.frames / measured.feed_seconds, 1),
+            "rounds": len(feeds),
+            "events_per_s": round(median(feed.events / feed.seconds for feed in feeds), 1),
+            "events": sum(feed.events for feed in feeds),
+            "shown": sum(feed.shown for feed in feeds),
+            "long_tasks": [len(feed.long_tasks_ms) for feed in feeds],
+            "longest_task_ms": [round(feed.longest_ms, 1) for feed in feeds],
+            "frames_per_s": round(median(feed.frames / feed.seconds for feed in feeds), 1),
         },
         "bundle_gzip_bytes": measured.bundle_bytes,
     }
@@ -93,7 +107,8 @@ def as_table(measured: Measured) -> str:
         ("twelve streams opened at once: first / last live, ms", " / ".join(map(str, streams.values()))),
         ("feed: events per second", str(feed["events_per_s"])),
         ("feed: events published / shown", f"{feed['events']} / {feed['shown']}"),
-        ("feed: tasks over 50 ms / longest, ms", f"{feed['long_tasks']} / {feed['longest_task_ms']}"),
+        ("feed: tasks over 50 ms in each round", " · ".join(map(str, feed["long_tasks"]))),
+        ("feed: longest of them in each round, ms", " · ".join(map(str, feed["longest_task_ms"]))),
         ("feed: frames per second", str(feed["frames_per_s"])),
         ("scripts and styles, kB gzip", f"{measured.bundle_bytes / 1000:.1f}"),
     ]
