@@ -28,6 +28,8 @@ class LiveSuite:
     reader: threading.Thread = field(init=False)
     data: tempfile.TemporaryDirectory[str] | None = None
     """Its data, where they are its own."""
+    ended: bool = False
+    """It says nothing more."""
 
     def __post_init__(self) -> None:
         self.reader = threading.Thread(target=self.read_logs, daemon=True)
@@ -40,6 +42,7 @@ class LiveSuite:
             self.logs.append(entry)
             if entry.get("event") == "ready" and self._all_ready():
                 self.ready.set()
+        self.ended = True
         self.ready.set()
 
     def _all_ready(self) -> bool:
@@ -81,11 +84,9 @@ def start_suite(*arguments: str, environ: dict[str, str] | None = None) -> LiveS
         command, env={**os.environ, **settings}, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
     suite = LiveSuite(process, data=data)
-    if not suite.ready.wait(START_LIMIT_S):
+    if not suite.ready.wait(START_LIMIT_S) or suite.ended:
         process.kill()  # it would go on, and nobody would end it
-        process.wait()
-        raise AssertionError(f"the suite did not become ready: {suite.logs}")
-    assert process.poll() is None, suite.logs
+        raise AssertionError(f"the suite did not become ready, exit code {process.wait()}: {suite.logs}")
     return suite
 
 

@@ -2,6 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { BatchStage, BatchState } from "@protos/vidence/batch/v1/batch_pb";
 import { type BatchEvent, BatchEventSchema } from "@protos/vidence/batch/v1/batch_service_pb";
+import { FieldSource } from "@protos/vidence/extraction/v1/document_pb";
 import { describe, expect, it } from "vitest";
 
 import { etas, paceOf } from "./eta";
@@ -139,5 +140,18 @@ describe("a table of the results", () => {
     expect(lines).toHaveLength(4);
     expect(lines[1]).toBe(`0,0.jpg,read,passport,document.number,0,"'=1+""1""","A, B",0.5,,,,`);
     expect(lines[2]).toBe("1,1.jpg,failed,,,,,,,,,IMAGE_CORRUPT,It is damaged.");
+  });
+
+  it("names where values come from by codes, not by words for people", () => {
+    const sources = Object.values(FieldSource).filter((source) => typeof source === "number");
+    const fields = sources.map((source) => ({ key: "text", source }));
+    const value = { index: 0, fileName: "0.jpg", document: { documentType: "text", fields } };
+    const read = rows("queued");
+    apply(read, told({ case: "result", value }));
+    const [line] = jsonLines([...read.values()]).split("\n");
+    const codes = (JSON.parse(line ?? "") as { fields: { source: string }[] }).fields.map(
+      ({ source }) => source,
+    );
+    expect(codes).toEqual(["", "visual", "mrz", "barcode", "text_layer"]);
   });
 });

@@ -14,7 +14,7 @@ const SOURCES: Readonly<Record<FieldSource, string>> = {
   [FieldSource.VISUAL]: "visual",
   [FieldSource.MRZ]: "mrz",
   [FieldSource.BARCODE]: "barcode",
-  [FieldSource.TEXT_LAYER]: "PDF text",
+  [FieldSource.TEXT_LAYER]: "text_layer",
 };
 
 /** One line of JSON per image. */
