@@ -168,6 +168,15 @@ async def test_a_server_that_counts_otherwise_is_found() -> None:
     ]
 
 
+async def test_what_arrived_while_the_server_counted_is_no_contradiction() -> None:
+    bus = counting(EchoBus())
+    plenty = bus.answers["GetStatistics"]
+    plenty(None)  # its first answer is that of a server at rest
+    late = iter([scripted_bus.numbers(), scripted_bus.numbers(subscriber_count=5, total_published=MANY)])
+    bus.answers["GetStatistics"] = lambda request: next(late, None) or plenty(request)
+    assert findings(await outcome_of(bus, publish_rate=200, monotonic=half_milliseconds())) == []
+
+
 async def test_who_answers_no_statistics_is_no_bus() -> None:
     with pytest.raises(ServerUnreachable):
         await LoadRun(LoadPlan("127.0.0.1:1", 1, 0.1), randomness=random.Random(7)).run()

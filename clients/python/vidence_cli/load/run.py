@@ -6,7 +6,7 @@ import asyncio
 import random
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -25,6 +25,8 @@ _CONNECT_TIMEOUT_S = 30.0
 _LAST_DELIVERIES_S = 5.0
 _CALL_TIMEOUT_S = 10.0
 _SAMPLE_PERIOD_S = 1.0
+_ATTEMPTS = 20
+_ATTEMPT_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +103,36 @@ class LoadRun:
                 await self._connect()
                 await self._watch(channel)
                 await self._await_last(subscribers)
-                self._outcome.during = await _statistics(channel)
+                self._outcome.during = await self._agreed(channel, subscribers)
                 for task in tasks:
                     task.cancel()
         self._outcome.seen = [subscriber.seen for subscriber in subscribers]
         return self._outcome
+
+    async def _agreed(
+        self, channel: grpc.aio.Channel, subscribers: Sequence[LoadSubscriber]
+    ) -> event_statistics_pb2.Statistics:
+        """The statistics, as soon as they count everything that has arrived, or after some attempts.
+
+        What arrives while the server answers is in the next answer only.
+        """
+        numbers = await _statistics(channel)
+        for _ in range(_ATTEMPTS):
+            if self._counts_all(numbers, subscribers):
+                break
+            await asyncio.sleep(_ATTEMPT_S)
+            numbers = await _statistics(channel)
+        return numbers
+
+    def _counts_all(
+        self, numbers: event_statistics_pb2.Statistics, subscribers: Sequence[LoadSubscriber]
+    ) -> bool:
+        before, seen = self._outcome.before, [subscriber.seen for subscriber in subscribers]
+        heartbeats = numbers.total_heartbeats - before.total_heartbeats
+        delivered = numbers.total_delivered - before.total_delivered
+        return heartbeats >= sum(one.heartbeats for one in seen) and delivered >= sum(
+            one.events for one in seen
+        )
 
     def _subscriber(self) -> LoadSubscriber:
         return LoadSubscriber(
