@@ -27,6 +27,7 @@ _CALL_TIMEOUT_S = 10.0
 _SAMPLE_PERIOD_S = 1.0
 _ATTEMPTS = 20
 _ATTEMPT_S = 0.05
+"""Between two looks at the server's count, which no message announces."""
 
 
 @dataclass(frozen=True, slots=True)
