@@ -8,12 +8,16 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from benchmarks.machine import description
 from benchmarks.ours import Pipeline, open_pipeline
-from benchmarks.report import Floor, table
+from benchmarks.real_data import ROOT
+from benchmarks.report import Floor, bullets, floor_block, publish, table
 from rendering.cards import LAYOUTS, Card, card
 from rendering.degrade import Degradation, degrade
 
+RESULTS = ROOT / "benchmarks" / "results"
 _SEEN = {
     "as it is": Degradation(),
     "photographed": Degradation(tilt_degrees=2, blur_px=0.8, noise=5, jpeg_quality=70),
@@ -60,11 +64,11 @@ def floors(verdicts: Sequence[CardVerdict]) -> list[Floor]:
     return [Floor("fields right", fields, _FLOOR), Floor("types right", types, _TYPE_FLOOR)]
 
 
-async def _evaluate(count: int) -> bool:
+async def _evaluate(options: argparse.Namespace) -> bool:
     verdicts = []
     async with open_pipeline() as pipeline:
         for layout in LAYOUTS:
-            for seed in range(count):
+            for seed in range(options.count):
                 made = card(layout, seed)
                 for how, spoilt in _SEEN.items():
                     content = degrade(made.image, spoilt, seed)
@@ -72,18 +76,25 @@ async def _evaluate(count: int) -> bool:
                     verdicts.append(found)
                     for miss in found.misses:
                         print(f"MISS  {miss}", flush=True)
+    reached = floors(verdicts)
+    machine = description()
+    parts = [cards_table(verdicts), floor_block(reached), bullets(machine)]
+    figures = {"misses": [miss for one in verdicts for miss in one.misses], "machine": machine}
+    return publish(options.results, "cards", parts, figures, reached)
+
+
+def cards_table(verdicts: Sequence[CardVerdict]) -> str:
+    """Fields right by layout, as Markdown."""
     right, wanted = Counter[str](), Counter[str]()
     for one in verdicts:
         right[one.layout] += one.right
         wanted[one.layout] += one.wanted
-    print(table(["layout", "fields right", "of"], ([n, str(right[n]), str(wanted[n])] for n in wanted)))
-    reached = floors(verdicts)
-    print("\n".join(map(str, reached)))
-    return all(floor.reached for floor in reached)
+    return table(["layout", "fields right", "of"], ([n, str(right[n]), str(wanted[n])] for n in wanted))
 
 
 def main() -> int:
     """0 where every floor is reached."""
     parser = argparse.ArgumentParser(prog="eval_cards", description=__doc__)
     parser.add_argument("--count", type=int, default=4, help="cards of each layout")
-    return 0 if asyncio.run(_evaluate(parser.parse_args().count)) else 1
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the results")
+    return 0 if asyncio.run(_evaluate(parser.parse_args())) else 1

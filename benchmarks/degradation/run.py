@@ -117,14 +117,26 @@ def shares_table(judged: Sequence[Judged]) -> str:
     return table(["fields exact", *kinds, "all"], rows)
 
 
+def kept(upright: Sequence[Judged], moved: Sequence[Judged]) -> float:
+    """Share of the fields exact in pictures as they are that are exact in the same pictures moved, 0–1.
+
+    Picture by picture: what one gains makes up for nothing that another loses. NaN where there is nothing.
+    """
+    exact = {one.case: one.fields - len(one.misses) for one in upright}
+    known = [one for one in moved if one.case in exact]
+    possible = sum(exact[one.case] for one in known)
+    held = sum(min(exact[one.case], one.fields - len(one.misses)) for one in known)
+    return held / possible if possible else float("nan")
+
+
 def floors(judged: Sequence[Judged]) -> list[Floor]:
     """How much of what is read in rendered documents as they are must still be read."""
     rendered = [one for one in judged if not one.kind.startswith("real")]
-    upright = share([one for one in rendered if one.step.group == "none"])
+    upright = [one for one in rendered if one.step.group == "none"]
     return [
-        Floor(f"rendered, {group}: fields kept", share(moved) / upright, least)
+        Floor(f"rendered, {group}: fields kept", kept(upright, moved), least)
         for group, least in FLOORS.items()
-        if (moved := [one for one in rendered if one.step.group == group]) and upright
+        if (moved := [one for one in rendered if one.step.group == group])
     ]
 
 

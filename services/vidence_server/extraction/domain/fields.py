@@ -83,7 +83,11 @@ FIELD_DEFINITIONS: tuple[FieldDefinition, ...] = (
         "person.sex", "Sex", "Sex of the holder as the document states it.", ValueFormat.SEX, _PERSONAL
     ),
     FieldDefinition(
-        "document.issue_date", "Issue date", "Day on which the document was issued.", ValueFormat.DATE, _CARDS
+        "document.issue_date",
+        "Issue date",
+        "Day on which the document was issued.",
+        ValueFormat.DATE,
+        (*_CARDS, "visa"),
     ),
     FieldDefinition(
         "person.birth_place", "Place of birth", "As the document states it.", ValueFormat.TEXT, _CARDS
@@ -116,7 +120,7 @@ FIELD_DEFINITIONS: tuple[FieldDefinition, ...] = (
         "Key of a field that the visual zone and the machine readable zone state differently: `raw_value` is "
         "what is printed, `validation` has both values.",
         ValueFormat.CODE,
-        ("passport", "id_card"),
+        _MRZ,
         repeated=True,
     ),
     *LICENCE_FIELDS,

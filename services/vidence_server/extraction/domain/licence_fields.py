@@ -68,4 +68,69 @@ LICENCE_FIELDS: tuple[FieldDefinition, ...] = (
     _field(
         "person.under_21_until", "Under 21 until", "Birthday on which the holder turns 21.", ValueFormat.DATE
     ),
+    _field("person.name_prefix", "Name prefix", "In front of the name.", ValueFormat.TEXT),
+    _field(
+        "person.surname_truncated",
+        "Surname cut off",
+        "Whether the barcode has only the beginning: `yes`, `no` or `unknown`.",
+        ValueFormat.CODE,
+    ),
+    _field(
+        "person.given_names_truncated", "Given names cut off", "The same of the first name.", ValueFormat.CODE
+    ),
+    _field(
+        "person.middle_names_truncated",
+        "Middle names cut off",
+        "The same of the names behind the first.",
+        ValueFormat.CODE,
+    ),
+    _field("person.alias_name", "Other name", "Full name by which the holder is known too."),
+    _field("person.alias_surname", "Other surname", "Family name by which the holder is known too."),
+    _field("person.alias_given_names", "Other given names", "Given names by which the holder is known too."),
+    _field("person.alias_name_suffix", "Other name's suffix", "Behind the other name."),
+    _field("person.alias_name_prefix", "Other name's prefix", "In front of the other name."),
+    _field(
+        "person.alias_birth_date", "Other date of birth", "Also given as date of birth.", ValueFormat.DATE
+    ),
+    _field(
+        "person.customer_number",
+        "Customer number",
+        "By which the jurisdiction knows the holder.",
+        ValueFormat.NUMBER,
+    ),
+    _field(
+        "person.weight_range",
+        "Weight range",
+        "Of AAMVA's list: `0` to 31 kg … `9` from 146 kg.",
+        ValueFormat.CODE,
+    ),
+    _field(
+        "person.ethnicity", "Ethnicity", "Code of ANSI D-20; few jurisdictions state it.", ValueFormat.CODE
+    ),
+    _field("person.non_resident", "Non-resident", "`yes` or `no`.", ValueFormat.CODE),
+    _field("document.enhanced", "Enhanced", "Whether it serves at borders: `yes`, `no`.", ValueFormat.CODE),
+    _field("document.issue_timestamp", "Issue timestamp", "As the issuer writes it."),
+    _field("document.duplicates", "Duplicates", "How many were issued.", ValueFormat.NUMBER),
+    _field("licence.standard_class", "Standard class", "In AAMVA's codes.", ValueFormat.CODE),
+    _field("licence.standard_endorsements", "Standard endorsements", "In AAMVA's codes.", ValueFormat.CODE),
+    _field("licence.standard_restrictions", "Standard restrictions", "In AAMVA's codes.", ValueFormat.CODE),
+    _field("licence.class_description", "Class in words", "What the jurisdiction's code means."),
+    _field("licence.endorsements_description", "Endorsements in words", "What the codes mean."),
+    _field("licence.restrictions_description", "Restrictions in words", "What the codes mean."),
+    _field(
+        "licence.federal_commercial_codes",
+        "Federal commercial codes",
+        "For commercial vehicles, of the United States.",
+        ValueFormat.CODE,
+    ),
+    _field("licence.commercial", "Commercial", "`yes` or `no`.", ValueFormat.CODE),
+    _field("licence.non_domiciled", "Not domiciled", "Holder lives abroad: `yes`, `no`.", ValueFormat.CODE),
+    _field("licence.permit", "Permit", "A learner's permit: `yes`, `no`.", ValueFormat.CODE),
+    _field("licence.medical_codes", "Medical codes", "In the jurisdiction's codes.", ValueFormat.CODE),
+    _field("licence.permit_class", "Permit class", "In the jurisdiction's codes.", ValueFormat.CODE),
+    _field("licence.permit_expiry_date", "Permit expiry", "Last day of the permit.", ValueFormat.DATE),
+    _field("licence.permit_identifier", "Permit identifier", "Type of the permit.", ValueFormat.TEXT),
+    _field("licence.permit_issue_date", "Permit issued", "First day of the permit.", ValueFormat.DATE),
+    _field("licence.permit_restrictions", "Permit restrictions", "In codes.", ValueFormat.CODE),
+    _field("licence.permit_endorsements", "Permit endorsements", "In codes.", ValueFormat.CODE),
 )

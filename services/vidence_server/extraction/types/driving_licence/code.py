@@ -12,6 +12,8 @@ _HEADER = re.compile(r"@\s*(?:\x1c|\x1e)?\s*(?P<kind>ANSI |AAMVA)(?P<issuer>\d{6
 _DESIGNATOR = re.compile(r"(?P<kind>[A-Z]{2})(?P<offset>\d{4})(?P<length>\d{4})")
 _ELEMENT = re.compile(r"^(?P<code>[A-Z]{3})(?P<value>.*)$", re.DOTALL)
 _SUBFILES = ("DL", "ID", "EN")
+_PREFIXES = ("D", "PA")
+"""Of the standard's own elements; a jurisdiction's begin with Z."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +46,11 @@ def parse_licence(content: bytes) -> LicenceCode | None:
 
     Offsets of subfiles are not trusted: issuers count them differently, so their designators are looked for.
     """
-    text = content.decode("utf-8", "replace") if _is_utf8(content) else content.decode("latin-1")
-    header = _HEADER.match(text.lstrip())
+    text = _text(content).lstrip()
+    header = _HEADER.match(text)
     if header is None:
         return None
-    body = text.lstrip()[header.end() :]
+    body = text[header.end() :]
     version = min(max(int(header["version"]), 1), LAST_VERSION)
     skipped = (
         2 if version == 1 else 4
@@ -59,12 +61,11 @@ def parse_licence(content: bytes) -> LicenceCode | None:
     return LicenceCode(header["issuer"], version, elements) if elements else None
 
 
-def _is_utf8(content: bytes) -> bool:
+def _text(content: bytes) -> str:
     try:
-        content.decode("utf-8")
+        return content.decode()
     except UnicodeDecodeError:
-        return False
-    return True
+        return content.decode("latin-1")
 
 
 def _designators(text: str) -> Iterator[re.Match[str]]:
@@ -81,5 +82,5 @@ def _elements(text: str) -> Iterator[tuple[str, str]]:
         if line[:2] in _SUBFILES and re.match(r"[A-Z]{2}D[A-Z]{2}", line):
             line = line[2:]
         found = _ELEMENT.match(line)
-        if found and found["code"].startswith("D"):
+        if found and found["code"].startswith(_PREFIXES):
             yield found["code"], found["value"].strip()

@@ -28,7 +28,7 @@ class LicenceDocumentType:
     title: str = "Driving licence"
     description: str = (
         "A driving licence: the PDF417 barcode of a North American one or of an identity card (AAMVA, "
-        "versions 1 to 10), or the labelled or numbered values of the front."
+        "versions 1 to 11), or the labelled or numbered values of the front."
     )
     detector_size: DetectorSize | None = None
     needs: frozenset[Need] = frozenset({Need.BARCODES})

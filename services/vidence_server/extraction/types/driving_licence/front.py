@@ -28,10 +28,17 @@ TITLES = (
 _WORDED = load_labels(FOLDER, Path(__file__).parent / "labels")
 _NUMBERED = {
     "1": "person.surname", "2": "person.given_names", "3": "person.birth_date", "4a": "document.issue_date",
-    "4b": "document.expiry_date", "4d": "document.number", "5": "document.number",
+    "4b": "document.expiry_date", "4d": "document.number", "5": "document.number", "9": "licence.class",
+    "9a": "licence.endorsements", "12": "licence.restrictions", "16": "person.height_cm",
+    "17": "person.weight_kg", "18": "person.eye_colour", "19": "person.hair_colour",
 }  # fmt: skip
 _BARE = LabelSet([*_WORDED.labels, *(Label((number,), key) for number, key in _NUMBERED.items())], ())
 _BARE_NUMBER = re.compile(r"(1|2|3|4a|4b|4d|5|8|9|9a|12|15|16|17|18|19)[.:)]?(?=\s|$)", re.IGNORECASE)
+_GLUED = re.compile(
+    r"^(?:(?:3|4[ab])\.(?=\d{1,2}[./-]\d{1,2}[./-]\d{4}\b)|[12]\.(?=[A-Za-z]{2})|(?:4d|5)\.(?=[A-Z]{0,2}\d{4}))",
+    re.IGNORECASE,
+)
+"""A number in front of a value of its element, the space between them lost: `3.20.01.1933`."""
 _LEAST_NUMBERS = 4
 """So many lines that begin with different numbers show that numbers are labels here."""
 _INNER = re.compile(
@@ -75,11 +82,19 @@ def front_likeness(lines: Sequence[TextLine]) -> float:
 
 def numbered(texts: Iterable[str]) -> int:
     """How many different element numbers lines begin with."""
-    return len({found[1].casefold() for text in texts if (found := _BARE_NUMBER.match(text))})
+    return len({found[1].casefold() for text in texts if (found := _BARE_NUMBER.match(_apart(text)))})
+
+
+def _apart(text: str) -> str:
+    """The line with a space behind an element's number that is glued to its value."""
+    return _GLUED.sub(lambda found: f"{found[0]} ", text)
 
 
 def _pieces(line: TextLine) -> Iterator[TextLine]:
-    """A line cut before each label inside it."""
+    """A line cut before each label inside it, with a space behind a number in front."""
+    if _GLUED.match(line.text):
+        yield TextLine(line.index, _apart(line.text), line.confidence, line.quad)
+        return
     inner = [found.end() for found in _INNER.finditer(line.text)]
     cuts = [0, *(cut for cut in inner if not _BARE_NUMBER.fullmatch(line.text[:cut].strip())), len(line.text)]
     if len(cuts) == 2:
@@ -88,8 +103,7 @@ def _pieces(line: TextLine) -> Iterator[TextLine]:
     length = len(line.text)
     for start, end in pairwise(cuts):
         quad = line.quad.part(start / length, end / length)
-        characters = line.characters[start:end] if len(line.characters) == length else ()
-        yield replace(line, text=line.text[start:end].strip(), quad=quad, characters=characters)
+        yield TextLine(line.index, line.text[start:end].strip(), line.confidence, quad)
 
 
 def _value(key: str, raw: str, today: date, *, months_first: bool = False) -> str:
@@ -119,7 +133,8 @@ def _weight(text: str) -> str:
     found = re.fullmatch(r"(\d{2,3})\s*(lbs?|kg)\.?", text, re.IGNORECASE)
     if found is None:
         return ""
-    return found[1] if found[2].casefold() == "kg" else str(round(int(found[1]) * _KG_PER_POUND))
+    number = int(found[1])
+    return str(number if found[2].casefold() == "kg" else round(number * _KG_PER_POUND))
 
 
 def _address(field: ExtractedField, lines: Sequence[TextLine]) -> Iterator[ExtractedField]:

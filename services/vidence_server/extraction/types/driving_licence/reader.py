@@ -49,7 +49,8 @@ class LicenceReader:
         return self._code is not None
 
     def _fields(self, code: LicenceCode) -> Iterator[ExtractedField]:
-        yield self._field("licence.jurisdiction", code.jurisdiction, code.jurisdiction, Kind.TEXT)
+        if code.jurisdiction:
+            yield self._field("licence.jurisdiction", code.jurisdiction, code.jurisdiction)
         told: set[str] = set()
         for element in ELEMENTS:
             if element.key in told or not element.first <= code.version <= element.last:
@@ -59,24 +60,23 @@ class LicenceReader:
                 continue
             raw, value = parts
             told.add(element.key)
-            yield self._field(element.key, raw, value, element.kind)
+            yield self._field(element.key, raw, value)
             if element.kind is Kind.FULL_NAME and given_names_of(raw):
                 told.add("person.given_names")
-                yield self._field("person.given_names", raw, given_names_of(raw), Kind.GIVEN_NAMES)
+                yield self._field("person.given_names", raw, given_names_of(raw))
         if "document.issuer" not in told:
-            yield self._field("document.issuer", code.issuer, code.country, Kind.COUNTRY)
+            yield self._field("document.issuer", code.issuer, code.country)
 
-    def _field(self, key: str, raw: str, value: str, kind: Kind) -> ExtractedField:
-        valid = bool(value) or kind is Kind.TEXT
+    def _field(self, key: str, raw: str, value: str) -> ExtractedField:
         validation = (
             Validation(Verdict.VALID, CORRECTION_RULE)
-            if valid
+            if value
             else Validation(
                 Verdict.INVALID, ELEMENT_RULE, message="not a value that the standard allows here"
             )
         )
         return ExtractedField(
-            key, 0, 1, raw, value, _SURE if valid else 0.5, self._quad, FieldSource.BARCODE, validation
+            key, 0, 1, raw, value, _SURE if value else 0.5, self._quad, FieldSource.BARCODE, validation
         )
 
 
@@ -93,10 +93,10 @@ def _parts(element: Element, code: LicenceCode) -> tuple[str, str] | None:
     raws, values = [], []
     for one in joined or [element]:
         raw = code.elements.get(one.code, "")
-        if " ".join(raw.split()).upper() in NOTHING:
+        if raw.upper() in NOTHING:
             continue
         raws.append(raw)
-        values.append(normalised(one, raw, version=code.version, canadian=code.country == "CAN"))
+        values.append(normalised(one, raw))
     if not raws:
         return None
     return " ".join(raws), " ".join(filter(None, values))

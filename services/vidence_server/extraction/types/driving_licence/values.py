@@ -8,24 +8,21 @@ from datetime import date
 
 import iso3166
 
-from vidence_server.extraction.types.driving_licence.elements import NOTHING, Element, Kind
+from vidence_server.extraction.types.driving_licence.elements import Element, Kind
 
 _CM_PER_INCH = 2.54
 _KG_PER_POUND = 0.45359237
 _SEXES = {"1": "M", "2": "F", "9": "X", "M": "M", "F": "F", "X": "X", "0": "X"}
+_TRUNCATIONS = {"T": "yes", "N": "no", "U": "unknown"}
 _YES, _NO = {"1", "Y", "YES", "D"}, {"0", "N", "NO", "2"}
 
 
-def normalised(element: Element, raw: str, *, version: int, canadian: bool) -> str:
+def normalised(element: Element, raw: str) -> str:
     """The value as the key's format says; empty where it cannot be one."""
     text = " ".join(raw.split())
-    if text.upper() in NOTHING:
-        return ""
     match element.kind:
-        case Kind.DATE:
-            return _date(text, year_first=version == 1 or canadian)
         case Kind.HEIGHT:
-            return _height(text, version)
+            return _height(text, centimetres=element.code == "DAV")
         case Kind.WEIGHT:
             return _weight(text, kilograms=element.code == "DAX")
         case kind:
@@ -37,13 +34,15 @@ def given_names_of(full_name: str) -> str:
     return " ".join(part.strip() for part in full_name.split(",")[1:] if part.strip())
 
 
-def _date(text: str, *, year_first: bool) -> str:
-    """ISO 8601; the other order is tried where the usual one is no day: some issuers mix them up."""
+def _date(text: str) -> str:
+    """ISO 8601, whether the year comes first (version 1, Canada) or last; some issuers mix them up.
+
+    No eight digits are a day in both orders: the years allowed begin with 19, 20 or 21, which no month does.
+    """
     digits = re.sub(r"\D", "", text)
     if len(digits) != 8:
         return ""
-    orders = ((0, 4, 6), (4, 0, 2)) if year_first else ((4, 0, 2), (0, 4, 6))
-    for year, month, day in orders:
+    for year, month, day in ((0, 4, 6), (4, 0, 2)):
         try:
             found = date(
                 int(digits[year : year + 4]), int(digits[month : month + 2]), int(digits[day : day + 2])
@@ -55,23 +54,26 @@ def _date(text: str, *, year_first: bool) -> str:
     return ""
 
 
-def _height(text: str, version: int) -> str:
+def _height(text: str, *, centimetres: bool) -> str:
+    """Inches, feet and inches as `509`, or centimetres; nobody is a hundred inches high."""
     found = re.fullmatch(r"(\d+)\s*(IN|CM)?\.?", text.upper())
     if found is None:
         return ""
     number = int(found[1])
-    if found[2] == "CM":
+    if found[2] == "CM" or centimetres:
         return str(number)
-    if version == 1 and found[2] is None:
-        number = number // 100 * 12 + number % 100
-    return str(round(number * _CM_PER_INCH))
+    feet, inches = divmod(number, 100)
+    if feet and inches >= 12:
+        return ""
+    return str(round((feet * 12 + inches) * _CM_PER_INCH))
 
 
 def _weight(text: str, *, kilograms: bool) -> str:
-    found = re.fullmatch(r"(\d+)\s*(?:LBS?|KG)?\.?", text.upper())
+    found = re.fullmatch(r"(\d+)\s*(LBS?|KG)?\.?", text.upper())
     if found is None:
         return ""
-    return str(int(found[1]) if kilograms else round(int(found[1]) * _KG_PER_POUND))
+    metric = found[2] == "KG" if found[2] else kilograms
+    return str(int(found[1]) if metric else round(int(found[1]) * _KG_PER_POUND))
 
 
 def _postal_code(text: str) -> str:
@@ -92,11 +94,13 @@ def _flag(text: str) -> str:
 
 _PLAIN: Mapping[Kind, Callable[[str], str]] = {
     Kind.TEXT: str,
+    Kind.DATE: _date,
     Kind.SEX: lambda text: _SEXES.get(text.upper(), ""),
     Kind.NUMBER: lambda text: re.sub(r"[^A-Za-z0-9*]", "", text),
     Kind.POSTAL_CODE: _postal_code,
     Kind.COUNTRY: lambda text: text.upper() if text.upper() in iso3166.countries_by_alpha3 else "",
     Kind.FLAG: _flag,
+    Kind.TRUNCATION: lambda text: _TRUNCATIONS.get(text.upper(), ""),
     Kind.FULL_NAME: lambda text: text.split(",")[0].strip(),
     Kind.GIVEN_NAMES: lambda text: " ".join(part for part in re.split(r"[,\s]+", text) if part),
 }

@@ -43,6 +43,8 @@ class Span:
     characters: CharacterClass
     check: int | None = None
     """Where the field's own check digit stands in the same line."""
+    rest: tuple[int, int] | None = None
+    """Where a value goes on that is too long for the field: start and end (exclusive) in the same line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,11 @@ def _upper_line(length: int) -> LineLayout:
 
 
 def _lower_line(
-    length: int, optional_end: int, optional_check: int | None, composite: int | None
+    length: int,
+    optional_end: int,
+    optional_check: int | None,
+    composite: int | None,
+    rest: tuple[int, int] | None = None,
 ) -> LineLayout:
     """Second line of all layouts but TD1: number, nationality, dates, sex, optional data."""
     digits = {9, 19, 27, *(position for position in (optional_check, composite) if position is not None)}
@@ -116,7 +122,7 @@ def _lower_line(
         2,
         length,
         (
-            Span("document.number", Content.NUMBER, 0, 9, alphanumeric, check=9),
+            Span("document.number", Content.NUMBER, 0, 9, alphanumeric, check=9, rest=rest),
             Span("person.nationality", Content.COUNTRY, 10, 13, CharacterClass.LETTER),
             Span("person.birth_date", Content.BIRTH_DATE, 13, 19, CharacterClass.DIGIT, check=19),
             Span("person.sex", Content.SEX, 20, 21, CharacterClass.LETTER),
@@ -144,7 +150,15 @@ TD1 = MrzFormat(
             (
                 _CODE,
                 _ISSUER,
-                Span("document.number", Content.NUMBER, 5, 14, CharacterClass.ALPHANUMERIC, check=14),
+                Span(
+                    "document.number",
+                    Content.NUMBER,
+                    5,
+                    14,
+                    CharacterClass.ALPHANUMERIC,
+                    check=14,
+                    rest=(15, 30),
+                ),
                 Span("document.optional_data", Content.OPTIONAL, 15, 30, CharacterClass.ALPHANUMERIC),
             ),
             frozenset({14}),
@@ -169,7 +183,7 @@ TD1 = MrzFormat(
 TD2 = MrzFormat(
     "TD2",
     frozenset("IAC"),
-    (_upper_line(36), _lower_line(36, 35, None, 35)),
+    (_upper_line(36), _lower_line(36, 35, None, 35, rest=(28, 35))),
     CompositeCheck(2, 35, ((2, 0, 10), (2, 13, 20), (2, 21, 35))),
 )
 

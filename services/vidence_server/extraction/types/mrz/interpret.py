@@ -17,6 +17,7 @@ from vidence_server.extraction.domain.document import (
 from vidence_server.extraction.types.mrz.confusions import as_letters
 from vidence_server.extraction.types.mrz.countries import country
 from vidence_server.extraction.types.mrz.dates import birth_date, expiry_date
+from vidence_server.extraction.types.mrz.extent import LENGTH_RULE
 from vidence_server.extraction.types.mrz.fitting import FILLER, FittedLine
 from vidence_server.extraction.types.mrz.formats import Content
 from vidence_server.extraction.types.mrz.glyphs import Glyph, enclosing
@@ -27,12 +28,13 @@ from vidence_server.extraction.types.mrz.score import MISSING
 from vidence_server.extraction.types.mrz.zone import Zone
 
 DATE_RULE = "icao9303.date"
-LENGTH_RULE = "icao9303.line_length"
 NAME_RULE = "icao9303.name_characters"
 SEX_RULE = "icao9303.sex"
 
 _CONTRADICTED = 0.5
 """What remains of a confidence where a rule says that the value is wrong."""
+_ASSUMED = 0.5
+"""What remains of a confidence where the value is right only if fillers were rightly added or left out."""
 _REPAIRED = 0.9
 """What remains of a confidence where a character was corrected."""
 _UNLIKELY = 0.1
@@ -79,6 +81,8 @@ def _field(
     confidence = sum(glyph.confidence for glyph in seen) / len(seen) if seen else 1.0
     if validation.verdict is Verdict.INVALID:
         confidence *= _CONTRADICTED
+    elif validation.rule == LENGTH_RULE and validation.verdict is Verdict.NOT_CHECKED:
+        confidence *= _ASSUMED
     elif fixed:
         confidence *= _REPAIRED
     return ExtractedField(
@@ -111,7 +115,9 @@ def _line(zone: Zone, proof: Proof, number: int) -> ExtractedField:
         for correction in reading.corrections
     }
     edits = _line_edits(line, proven, proofs)
-    validation = Validation(Verdict.VALID, LENGTH_RULE, str(length), str(length))
+    validations = (reading.validation for reading in proof.readings if reading.line is line)
+    unsure = next((each for each in validations if each.rule == LENGTH_RULE), None)
+    validation = unsure or Validation(Verdict.VALID, LENGTH_RULE, str(length), str(length))
     return _field("mrz.line", line.row.text, proven, line.row.glyphs, validation, index=number, fixed=edits)
 
 
@@ -173,14 +179,12 @@ def _other_countries(reading: SpanReading) -> tuple[Alternative, ...]:
     """Codes that exist, one character of the recogniser's alternatives away from one that does not."""
     if country(reading.text) or MISSING in reading.read:
         return ()
-    likely: dict[str, float] = {}
-    for place, glyph in enumerate(reading.glyphs):
-        for other, probability in glyph.alternatives if glyph else ():
-            known = country(reading.read[:place] + other + reading.read[place + 1 :])
-            if known:
-                likely[known] = max(probability, likely.get(known, 0.0))
-    ranked = sorted(likely.items(), key=lambda item: -item[1])
-    return tuple(Alternative(value, probability) for value, probability in ranked)
+    codes = (
+        (country(reading.read[:place] + other + reading.read[place + 1 :]), probability)
+        for place, glyph in enumerate(reading.glyphs)
+        for other, probability in (glyph.alternatives if glyph else ())
+    )
+    return tuple(sorted(_others(codes, ""), key=lambda other: -other.confidence))
 
 
 def _sex(reading: SpanReading) -> ExtractedField:

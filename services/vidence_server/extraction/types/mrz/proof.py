@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -11,6 +11,7 @@ from vidence_server.extraction.types.mrz.catalogue import listed
 from vidence_server.extraction.types.mrz.check_digit import check_digit
 from vidence_server.extraction.types.mrz.confusions import as_digits
 from vidence_server.extraction.types.mrz.dates import birth_date, expiry_date
+from vidence_server.extraction.types.mrz.extent import assumed, field_places
 from vidence_server.extraction.types.mrz.fitting import FittedLine
 from vidence_server.extraction.types.mrz.formats import CompositeCheck, Content, Span
 from vidence_server.extraction.types.mrz.glyphs import Glyph
@@ -45,14 +46,14 @@ class SpanReading:
     candidates: tuple[Repair, ...] = ()
     """The values that satisfy the check digit, likeliest first; where one is proven, it is `text`."""
     continued: int = 0
-    """Characters of the next field that belong to this one (long document numbers)."""
+    """Characters outside the field that belong to it: filler, rest and check digit of a long number."""
     digit: str = ""
-    """The check digit as proven; empty where there is none or it was not read."""
+    """The check digit as proven; empty where there is none, it was not read or a filler stands there."""
 
     @property
     def glyphs(self) -> list[Glyph | None]:
         """What was read at each position."""
-        return [self.line.glyph(at) for at in range(self.span.start, self.span.end + self.continued)]
+        return [self.line.glyph(at) for at in field_places(self.span, self.continued)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,22 +71,27 @@ def prove(zone: Zone, today: date) -> Proof:
     readings = [
         _checked(line, span, today) for _, line in sorted(zone.lines.items()) for span in line.layout.spans
     ]
-    composite = zone.mrz_format.composite
-    if composite is None or composite.line not in zone.lines:
-        return Proof(tuple(readings), None)
-    readings = _settled_by_composite(zone, readings, composite)
-    whole = _composite_validation(zone, readings, composite)
-    return Proof(tuple(_with_composite(reading, whole, composite) for reading in readings), whole)
+    composite, whole = zone.mrz_format.composite, None
+    if composite is not None and composite.line in zone.lines:
+        readings = _settled_by_composite(zone, readings, composite)
+        whole = _composite_validation(zone, readings, composite)
+    readings = [_with_composite(reading, whole) for reading in readings]
+    return Proof(tuple(_less_what_is_assumed(readings)), whole)
 
 
-def _with_composite(reading: SpanReading, whole: Validation | None, composite: CompositeCheck) -> SpanReading:
+def _less_what_is_assumed(readings: Sequence[SpanReading]) -> Iterator[SpanReading]:
+    """The readings, not checked where they are right only if the row was laid out rightly."""
+    for reading in readings:
+        verdicts = [other.validation.verdict for other in readings if other.line is reading.line]
+        why = assumed(reading.line, reading.span, reading.continued, verdicts)
+        proven = reading.validation.verdict is Verdict.VALID
+        yield replace(reading, validation=why) if proven and why else reading
+
+
+def _with_composite(reading: SpanReading, whole: Validation | None) -> SpanReading:
     """Optional data that only the composite digit covers (TD1, TD2) shares its verdict."""
     alone = reading.span.content is Content.OPTIONAL and reading.span.check is None
-    covered = any(
-        line == reading.line.layout.number and start <= reading.span.start < end
-        for line, start, end in composite.parts
-    )
-    if whole is None or not alone or not covered or not reading.read.strip("<"):
+    if whole is None or not alone or not reading.read.strip("<"):
         return reading
     return replace(reading, validation=whole)
 
@@ -100,8 +106,10 @@ def _checked(line: FittedLine, span: Span, today: date) -> SpanReading:
     if MISSING in read + text[span.check]:
         return replace(plain, validation=_unread())
     if text[span.check] == "<":
-        return _without_digit(plain, text, today)
+        return _without_digit(plain, text)
     digit = as_digits(text[span.check])
+    if assumed(line, span, 0, ()):  # what proves nothing repairs nothing either
+        return replace(plain, validation=_verdict(read_as(read, span.characters), digit), digit=digit)
     return _repaired(plain, digit, today)
 
 
@@ -109,27 +117,21 @@ def _unread() -> Validation:
     return Validation(Verdict.NOT_CHECKED, CHECK_DIGIT_RULE, message="not all characters were read")
 
 
-def _without_digit(reading: SpanReading, text: str, today: date) -> SpanReading:
+def _without_digit(reading: SpanReading, text: str) -> SpanReading:
     """A filler in the check digit's place: an empty field, or a number that goes on in the next field."""
-    span = reading.span
-    if span.content is Content.NUMBER and reading.read.strip("<"):
-        return _continued(reading, text)
     if not reading.read.strip("<"):
-        return replace(reading, validation=Validation(Verdict.VALID, CHECK_DIGIT_RULE, "0", "<"), digit="<")
-    return replace(_repaired(reading, "<", today), digit="<")
-
-
-def _continued(reading: SpanReading, text: str) -> SpanReading:
+        return replace(reading, validation=Validation(Verdict.VALID, CHECK_DIGIT_RULE, "0", "<"))
     goes_on = long_number(text, reading.span)
-    if goes_on is None or MISSING in goes_on.number:
-        return replace(reading, validation=_verdict(reading.read, "<"), digit="<")
+    if goes_on is None:
+        return replace(reading, validation=_verdict(reading.read, "<"))
+    if MISSING in goes_on.number + goes_on.digit:
+        return replace(reading, validation=_unread())
     return replace(
         reading,
-        read=text[reading.span.start : reading.span.end + goes_on.continued],
+        read="".join(text[at] for at in field_places(reading.span, goes_on.continued)),
         text=goes_on.number,
         validation=_verdict(goes_on.number, goes_on.digit),
         continued=goes_on.continued,
-        digit="<",
     )
 
 
@@ -146,7 +148,7 @@ def _repaired(reading: SpanReading, digit: str, today: date) -> SpanReading:
     if proven is not None:
         return _corrected(reading, proven.text, digit, CHECK_DIGIT_RULE)
     shown = read_as(reading.read, span.characters)
-    return replace(reading, validation=_verdict(shown, digit), candidates=tuple(found), digit=digit)
+    return replace(reading, validation=_verdict(shown, digit), digit=digit)
 
 
 def _corrected(reading: SpanReading, text: str, digit: str, proof: str) -> SpanReading:

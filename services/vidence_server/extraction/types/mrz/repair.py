@@ -116,7 +116,7 @@ def corrections(read: str, corrected: str, proof: str) -> tuple[Correction, ...]
 
 def agrees(text: str, digit: str) -> bool:
     """Whether `digit` is the check digit of `text`."""
-    return bool(digit) and check_digit(text) == digit
+    return check_digit(text) == digit
 
 
 def check_digit_misread(own_mismatch: int, composite_mismatch: int, at: int, length: int, cover: int) -> bool:

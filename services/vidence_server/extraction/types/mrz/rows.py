@@ -70,7 +70,7 @@ def rows_of(pieces: Iterable[Piece]) -> list[Row]:
         else:
             home.append(piece)
     rows = [_joined(group) for group in groups]
-    return sorted(rows, key=lambda row: distance_down(rows[0].quad, row.quad)) if rows else []
+    return sorted(rows, key=lambda row: distance_down(rows[0].quad, row.quad))
 
 
 def zone_order(regions: Sequence[TextRegion]) -> list[int]:

@@ -26,7 +26,7 @@ def line_score(text: str, layout: LineLayout, mrz_format: MrzFormat) -> float:
     """Points of `text` (as long as the layout, `?` where nothing was read) as this line.
 
     A check digit that holds counts 1, a known state ½ (1 beside a document code), a possible sex ¼, digits
-    where digits must be up to ½, a document code of the format 1, names that look like names up to 1.
+    where digits must be up to ½, a document code of the format 1, names that look like names up to 1¼.
     """
     points = sum(_span_points(text, span, mrz_format) for span in layout.spans)
     if layout.number == 2:
@@ -38,7 +38,7 @@ def line_score(text: str, layout: LineLayout, mrz_format: MrzFormat) -> float:
 
 def valid_checks(text: str, layout: LineLayout) -> int:
     """How many fields with a value agree with their check digit, letters for digits read as digits."""
-    return sum(_check_holds(text, span) for span in layout.spans if span.check is not None)
+    return sum(_check_holds(text, span) for span in layout.spans)
 
 
 def composite_text(texts: dict[int, str], mrz_format: MrzFormat) -> str | None:
@@ -59,13 +59,13 @@ def _span_points(text: str, span: Span, mrz_format: MrzFormat) -> float:
         case Content.CODE:
             return _code_points(value, mrz_format)
         case Content.COUNTRY:
-            return (1.0 if span.start == 2 else 0.5) * bool(country(value) or country(as_letters(value)))
+            return (1.0 if span.start == 2 else 0.5) * bool(country(as_letters(value)))
         case Content.SEX:
             return 0.25 * (value in "MFX<")
         case Content.NAMES:
             return _name_points(value)
         case _:
-            return float(_check_holds(text, span)) if span.check is not None else 0.0
+            return float(_check_holds(text, span))
 
 
 def _code_points(value: str, mrz_format: MrzFormat) -> float:
@@ -76,7 +76,7 @@ def _code_points(value: str, mrz_format: MrzFormat) -> float:
 
 def _name_points(value: str) -> float:
     body = value.rstrip("<" + MISSING)
-    if not body or not body.strip("<"):
+    if not body:
         return 0.0
     digits = sum(char.isdigit() for char in body)
     unlike = sum(char.isdigit() for char in as_letters(body))  # digits that resemble no letter

@@ -90,11 +90,11 @@ class ZoneFinder:
             if abs(count - 2 * mrz_format.length) <= _JOINT_SLACK and len(row.indexes) == 1:
                 upper, lower = mrz_format.lines[:2]
                 splits = range(mrz_format.length - _JOINT_SLACK, mrz_format.length + _JOINT_SLACK + 1)
-                pairs = ((_cut(row, 0, at), _cut(row, at, count)) for at in splits if at < count)
                 scored = [
                     (one.score + two.score, at)
-                    for at, (top, bottom) in zip(splits, pairs, strict=False)
-                    if (one := fit(top, upper, mrz_format)) and (two := fit(bottom, lower, mrz_format))
+                    for at in splits
+                    if (one := fit(_cut(row, 0, at), upper, mrz_format))
+                    and (two := fit(_cut(row, at, count), lower, mrz_format))
                 ]
                 if scored and max(scored)[0] >= 2 * STRONG_SCORE:
                     at = max(scored)[1]

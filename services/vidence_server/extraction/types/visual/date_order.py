@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-_NUMERIC = re.compile(r"(?<![\d/.-])(\d{1,2})[/.\-](\d{1,2})[/.\-](?:\d{4}|\d{2})(?!\d)")
+_NUMERIC = re.compile(r"(?<![\d/.-])(\d{1,2})[/.\-](\d{1,2})[/.\-](?:\d{4}|\d{2})(?!\d|[/.\-]\d)")
 _UNITED_STATES = re.compile(
     r"\bUSA\b|\bUNITED STATES OF AMERICA\b|\b4[AB]\.? ?(?:ISS|EXP)\b|\bDLN?\b|\bDRIVER'?S? LICENSE\b|"
     r"\bREAL ID\b",

@@ -9,8 +9,8 @@ from datetime import date
 from vidence_server.extraction.domain.document import PlannedField
 from vidence_server.extraction.types.document_type import FieldReader, Need
 from vidence_server.extraction.types.means import NO_MEANS, ReadingMeans
-from vidence_server.extraction.types.mrz.document_type import MrzDocumentType
 from vidence_server.extraction.types.mrz.formats import MrzFormat
+from vidence_server.extraction.types.mrz.plan import zone_plan
 from vidence_server.extraction.types.mrz.rows import zone_order
 from vidence_server.extraction.types.visual.crosscheck import CONFLICT_KEY
 from vidence_server.extraction.types.visual.likeness import labelled_likeness
@@ -36,13 +36,15 @@ class TwoZoneDocumentType:
     """Words of the document's own title."""
     untitled: bool
     """Whether labels without any title are taken for this type."""
+    printed_of_others: frozenset[str] = frozenset()
+    """Keys of the zone whose labels may belong to another document: their values are not compared."""
     detector_size: DetectorSize | None = None
     needs: frozenset[Need] = frozenset()
 
     @property
     def planned_fields(self) -> tuple[PlannedField, ...]:
         """The zone's fields, those of the visual zone, conflicts."""
-        zone = MrzDocumentType(self.key, self.title, self.description, self.formats).planned_fields
+        zone = zone_plan(self.formats)
         required = (
             zone
             if self.zone_required
@@ -75,4 +77,5 @@ class TwoZoneDocumentType:
         means: ReadingMeans = NO_MEANS,  # noqa: ARG002 - both zones prove each other
     ) -> FieldReader:
         """A reader for one picture."""
-        return TwoZoneReader(self.formats, frozenset(one.key for one in self.planned_fields), today)
+        printed = frozenset(one.key for one in self.planned_fields) - self.printed_of_others
+        return TwoZoneReader(self.formats, printed, today)

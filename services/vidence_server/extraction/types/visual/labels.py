@@ -16,6 +16,8 @@ _LIKENESS = 86.0
 _FUZZY_FROM = 5
 """Labels with fewer letters must be read without a mistake."""
 _WORD = re.compile(r"[^\W_]+(?:['.][^\W_]+)?")
+_DATE_GOES_ON = re.compile(r"\d+[/-]\d")
+"""A number that is a day or a month, though numbers are labels on licences."""
 _PARTS = re.compile(r"\s*[/|•]\s*")
 
 
@@ -67,7 +69,11 @@ class LabelSet:
         parts = list(_spans(text))
         if len(parts) < 2:
             return None
-        keys = [self._whole(text[start:end]) for start, end in parts]
+        # a number between strokes is a day or a month
+        keys = [
+            self._whole(part) if any(char.isalpha() for char in part) else ""
+            for part in (text[start:end] for start, end in parts)
+        ]
         known = [key for key in keys if key]
         if not known:
             return None
@@ -85,7 +91,10 @@ class LabelSet:
     def _begins(self, text: str, start: int) -> FoundLabel | None:
         spans = [(match.start(), match.end()) for match in _WORD.finditer(text, start)]
         likest = self._likest([_spelt(text[first:end]) for first, end in spans])
-        return _with_rest(text, likest[0].key, spans[likest[1] - 1][1]) if likest is not None else None
+        if likest is None:
+            return None
+        end = spans[likest[1] - 1][1]
+        return None if _DATE_GOES_ON.fullmatch(text, start, end + 2) else _with_rest(text, likest[0].key, end)
 
     def _likest(self, words: Sequence[str]) -> tuple[Label, int] | None:
         """The label that the first words are most like, and how many words it takes."""

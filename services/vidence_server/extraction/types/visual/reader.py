@@ -32,7 +32,7 @@ class _Labelled:
 class Normalise(Protocol):
     """As `values.normalised`."""
 
-    def __call__(self, key: str, raw: str, today: date, *, months_first: bool = False) -> str:
+    def __call__(self, key: str, raw: str, today: date, *, months_first: bool) -> str:
         """The value in its format; empty where it cannot be one."""
         ...
 
@@ -69,21 +69,16 @@ def visual_fields(
     for one in labelled:
         for field in _candidates(one, free, means):
             known = best.get(field.key)
-            if known is None or _worth(field) > _worth(known):
+            if known is None or field.confidence > known.confidence:
                 best[field.key] = field
     return list(best.values())
-
-
-def _worth(field: ExtractedField) -> tuple[bool, float]:
-    return bool(field.value), field.confidence
 
 
 def _candidates(one: _Labelled, free: Sequence[Placed[TextLine]], means: _Means) -> Iterable[ExtractedField]:
     """What the value may be: the rest of the label's line first, then what is below, then beside."""
     line, label = one.placed.item, one.label
     if label.value:
-        length = max(1, len(line.text))
-        quad = line.quad.part(label.value_start / length, 1.0)
+        quad = line.quad.part(label.value_start / len(line.text), 1.0)
         value = means.value(label.key, label.value)
         if value:
             yield _field(label.key, label.value, value, line.confidence, quad)

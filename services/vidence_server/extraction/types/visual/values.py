@@ -26,12 +26,13 @@ _CITIZENS = {
     "francaise": "FRA", "utopian": "UTO",
 }  # fmt: skip
 _COUNTRIES = {plain(country.name): country.alpha3 for country in iso3166.countries}
-_FAR_YEARS = 60
+_YEARS_AHEAD = {"person.birth_date": 0, "document.issue_date": 1, "document.expiry_date": 60}
+"""So many years after today's the year of a day may be: 27.03.27 is a birth of 1927 in 2026."""
 _EARLIEST_BIRTH = 1900
-DATES = frozenset({"person.birth_date", "document.issue_date", "document.expiry_date"})
+DATES = frozenset(_YEARS_AHEAD)
 
 
-def normalised(key: str, raw: str, today: date, *, months_first: bool = False) -> str:
+def normalised(key: str, raw: str, today: date, *, months_first: bool) -> str:
     """The value as its key's format says; empty where the text cannot be one.
 
     Args:
@@ -42,7 +43,7 @@ def normalised(key: str, raw: str, today: date, *, months_first: bool = False) -
     """
     text = " ".join(raw.split()).strip(" :.,-")
     if key in DATES:
-        return written_date(text, today, future=key == "document.expiry_date", months_first=months_first)
+        return _written_date(text, today.year + _YEARS_AHEAD[key], months_first=months_first)
     if key == "person.sex":
         words = [plain(word) for word in re.split(r"[\s/]+", text)]
         return next((_SEXES[word] for word in words if word in _SEXES), "")
@@ -53,19 +54,18 @@ def normalised(key: str, raw: str, today: date, *, months_first: bool = False) -
     return text if any(char.isalpha() for char in text) else ""
 
 
-def written_date(text: str, today: date, *, future: bool, months_first: bool = False) -> str:
+def _written_date(text: str, last_year: int, *, months_first: bool) -> str:
     """ISO 8601 of the first day in a text; empty where there is none that can be.
 
     Args:
         text: figures or the month's name; bilingual months as `12 AGO/AUG 1974` too.
-        today: what two-digit years and the plausible are judged by.
-        future: whether the day may lie long after today.
+        last_year: in which the day can be; two digits are the latest year up to it.
         months_first: which of two possible days is meant.
     """
     single = re.sub(r"([A-Za-z]{3,})\s*/\s*[A-Za-z]{3,}", r"\1", text)
     spaced = re.sub(r"\b(\d{2}) (\d{2}) (\d{4})\b", r"\1/\2/\3", single)
-    latest = date(today.year + (_FAR_YEARS if future else 0), 12, 31)
-    found = next(dates_of(spaced, latest, earliest=_EARLIEST_BIRTH), None)
+    before = date(last_year - 1, 12, 31)  # `dates_of` gives days up to the year after it
+    found = next(dates_of(spaced, before, earliest=_EARLIEST_BIRTH), None)
     if found is None:
         return ""
     day = found.other if months_first and found.other else found.day

@@ -77,6 +77,24 @@ def test_a_front_is_told_from_other_documents(texts: Sequence[str]) -> None:
     assert detector.finish().key == "driving_licence"
 
 
+def test_a_title_that_is_read_last_still_tells_the_type() -> None:
+    rows = [
+        "Apellidos: ROOK", "Nombres: VESNA", "Fecha de nacimiento: 07/03/1991", "Sexo: F",
+        "Licencia No.: S8570062", "Fecha de expedición: 05/08/2021", "Fecha de vencimiento: 05/08/2031",
+        "LICENCIA DE CONDUCIR",
+    ]  # fmt: skip
+    detector = TypeDetector()
+    early = [detector.feed(one) for one in written(rows[:-1])]
+    assert early == [None] * len(early)
+    detector.feed(written(rows)[-1])
+    assert detector.finish().key == "driving_licence"
+    untitled = TypeDetector()
+    for one in written(rows[:-1]):
+        untitled.feed(one)
+    assert untitled.finish().key == "id_card"
+    assert read("driving_licence", written(rows)).values()["document.number"] == "S8570062"
+
+
 def test_what_is_printed_says_where_it_stands() -> None:
     reading = read("driving_licence", written(OHIO))
     sex, eyes = reading.field("person.sex"), reading.field("person.eye_colour")
@@ -117,6 +135,39 @@ def test_heights_come_in_centimetres(height: str, value: str) -> None:
 )
 def test_the_order_of_day_and_month_is_judged_by_the_whole_document(texts: list[str], first: bool) -> None:
     assert month_first(texts) is first
+
+
+@pytest.mark.parametrize("month", range(1, 13))
+@pytest.mark.parametrize("day", [5, 9, 12, 15, 16, 17, 18, 19])
+def test_no_part_of_a_date_is_taken_for_the_number_of_an_element(month: int, day: int) -> None:
+    numbered = written([*OHIO[:3], f"3 DOB {month:02}/{day:02}/1991", "4a ISS 05/31/2021", *OHIO[4:9]])
+    assert read("driving_licence", numbered).values()["person.birth_date"] == f"1991-{month:02}-{day:02}"
+    captioned = ["DRIVING LICENCE", "Surname", "ROOK", "Date of birth", f"{day:02}/{month:02}/1991"]
+    values = read("driving_licence", written([*captioned, "Date of issue", "31/05/2021"])).values()
+    assert values["person.birth_date"] == f"1991-{month:02}-{day:02}"
+    assert values.keys() == {"person.surname", "person.birth_date", "document.issue_date"}
+
+
+@pytest.mark.parametrize("separator", [".", "/", "-"])
+def test_numbers_that_lost_their_space_are_labels_and_no_part_of_the_date(separator: str) -> None:
+    glued = [
+        "DRIVING LICENCE  UTOPIA",
+        "1.ALDERSEN",
+        "2.GRETA",
+        f"3.20{separator}01{separator}1933",
+        f"4a.01{separator}09{separator}2017",
+        f"4b. 01{separator}09{separator}2025",
+        "5.C2861894",
+    ]
+    assert read("driving_licence", written(glued)).values() == {
+        "person.surname": "ALDERSEN",
+        "person.given_names": "GRETA",
+        "person.birth_date": "1933-01-20",
+        "document.issue_date": "2017-09-01",
+        "document.expiry_date": "2025-09-01",
+        "document.number": "C2861894",
+    }
+    assert not month_first(["3.20.01.1933", "4b. 01.09.2025"])
 
 
 def test_dates_of_an_american_card_put_the_month_first() -> None:

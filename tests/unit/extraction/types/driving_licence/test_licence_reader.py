@@ -69,6 +69,7 @@ def test_a_licence_of_today_is_normalised() -> None:
         "document.discriminator": "2509UN6813300000",
         "document.issuer": "USA",
         "person.surname": "FALKENBERG",
+        "person.surname_truncated": "no",
         "person.given_names": "VESNA MARIE LOU",
         "person.birth_date": "1991-03-27",
         "person.sex": "F",
@@ -101,6 +102,7 @@ SAMPLE = {
     Kind.WEIGHT: "080",
     Kind.FLAG: "1",
     Kind.FULL_NAME: "ROOK,NILO",
+    Kind.TRUNCATION: "T",
 }
 
 

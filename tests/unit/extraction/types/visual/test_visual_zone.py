@@ -145,7 +145,7 @@ def test_values_are_no_labels(text: str) -> None:
     ],
 )
 def test_values_are_normalised_by_their_field(key: str, raw: str, value: str) -> None:
-    assert normalised(key, raw, TODAY) == value
+    assert normalised(key, raw, TODAY, months_first=False) == value
 
 
 def test_a_letter_that_does_not_fit_contradicts_nothing() -> None:
