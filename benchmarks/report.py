@@ -76,7 +76,17 @@ def publish(
     }
     folder.mkdir(parents=True, exist_ok=True)
     everything = {**figures, "floors": told}
-    (folder / f"{name}.json").write_text(json.dumps(everything, indent=2, ensure_ascii=False) + "\n")
+    figured = json.dumps(_without_nan(everything), indent=2, ensure_ascii=False, allow_nan=False)
+    (folder / f"{name}.json").write_text(figured + "\n")
     (folder / f"{name}.md").write_text(text + "\n")
     print(f"\n{text}\n\nWritten to {folder}/{name}.md and {name}.json")
     return all(floor.reached for floor in floors)
+
+
+def _without_nan(figures: Any) -> Any:
+    """The figures with null for those that there are none of: JSON has no NaN."""
+    if isinstance(figures, Mapping):
+        return {name: _without_nan(figure) for name, figure in figures.items()}
+    if isinstance(figures, list | tuple):
+        return [_without_nan(figure) for figure in figures]
+    return None if isinstance(figures, float) and isnan(figures) else figures

@@ -6,8 +6,9 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,11 @@ NUMPY = "numpy, called directly"
 USEARCH = "usearch exact, called directly"
 PEER_PYTHON = ROOT / ".venv-bench" / "bin" / "python"
 _PEERS = ROOT / "benchmarks" / "peers" / "vectors"
+_LOOK_S = 0.01
+"""How long a process is looked at to tell whether it works; a server behind it tidies up meanwhile."""
+_AT_REST = 0.05
+"""The part of a core that a process at rest uses at most: a runtime's timers."""
+_LONGEST_REST_S = 1.0
 
 
 class ContenderFailedError(RuntimeError):
@@ -88,6 +94,29 @@ class Standing:
         if "error" in answer:
             raise ContenderFailedError(f"{self.name}: {answer['error']}")
         return Answer(answer["ids"], answer["seconds"])
+
+    def rest(self) -> None:
+        """Waits until its process works no more, a second at most.
+
+        Threads of BLAS look for the next call for a tenth of a second after each, without sleeping: a core
+        that whoever comes next would have to do without.
+        """
+        end_s = time.monotonic() + _LONGEST_REST_S
+        before_s, before_ns = time.monotonic(), self._worked_ns()
+        while before_s < end_s:
+            time.sleep(_LOOK_S)
+            now_s, now_ns = time.monotonic(), self._worked_ns()
+            if (now_ns - before_ns) / 1e9 < _AT_REST * (now_s - before_s):
+                return
+            before_s, before_ns = now_s, now_ns
+
+    def _worked_ns(self) -> int:
+        """Time that the process's threads have run."""
+        worked = 0
+        for thread in Path(f"/proc/{self._process.pid}/task").iterdir():
+            with suppress(OSError):  # ended meanwhile
+                worked += int((thread / "schedstat").read_text(encoding="ascii").split()[0])
+        return worked
 
     def _next(self) -> Mapping[str, Any]:
         assert self._process.stdout is not None

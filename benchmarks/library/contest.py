@@ -1,4 +1,7 @@
-"""The measurement itself: everybody is filled, then all take turns, query by query."""
+"""The measurement itself: everybody is filled, then all take turns, query by query.
+
+Each search begins when the one before has come to rest: it has all cores, as a search that comes alone has.
+"""
 
 from __future__ import annotations
 
@@ -86,6 +89,7 @@ def _filled(
         )
         for k in KS:
             one.search(0, k)
+        one.rest()
     except ContenderFailedError as error:
         if not contender.may_fail:
             raise
@@ -106,6 +110,7 @@ def _search(measured: Measured, standing: Sequence[Standing], plan: Plan, size: 
                     one = standing[(turn + query + number) % len(standing)]
                     found[one.name] = one.search(query, k)
                     round_s[one.name].append(found[one.name].seconds)
+                    one.rest()
                 true = set(found[NUMPY].ids)
                 for name, answer in found.items():
                     measured.recalls[name, size, k].append(len(true.intersection(answer.ids)) / len(true))

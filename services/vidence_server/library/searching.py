@@ -112,14 +112,16 @@ class Searching:
 
         The next are read while these are used; their reading ends with the generator.
         """
-        spans = _spans(len(found.ids), with_texts=found.request.include_text)
         ahead: asyncio.Task[list[Hit]] | None = None
         try:
-            for start, end in [*spans, (0, 0)]:
-                now = ahead
-                ahead = asyncio.create_task(self._hits(found, start, end), name="hits") if end else None
+            for start, end in _spans(len(found.ids), with_texts=found.request.include_text):
+                # Not before the page in front of it is there, which is waited for.
+                now = await ahead if ahead is not None else None
+                ahead = asyncio.create_task(self._hits(found, start, end), name="hits")
                 if now is not None:
-                    yield await now
+                    yield now
+            if ahead is not None:
+                yield await ahead
         finally:
             if ahead is not None:
                 ahead.cancel()

@@ -18,10 +18,11 @@ from vidence_server.core.file_lock import FileLock
 from vidence_server.storage.backend import BackendStatistics, Lease, Listeners, LocalTurns
 from vidence_server.storage.failures import domain_failures
 from vidence_server.storage.migration import upgrade
-from vidence_server.storage.sqlite_driver import connector
+from vidence_server.storage.sqlite_driver import OneTripConnection, connector
 
 DRIVER = "sqlite+aiosqlite"
 _BEGIN = "vidence_begin"  # option of a connection: how its transactions begin
+_READING = "BEGIN"
 _WRITING = "BEGIN IMMEDIATE"
 _POOL_SIZE = 4
 _OPTIONS: Mapping[str, Any] = {"hide_parameters": True}  # values stay out of messages
@@ -83,7 +84,7 @@ class SqliteBackend:
 
     async def begin_reading(self, connection: AsyncConnection) -> None:
         """Begins beside the writer."""
-        await connection.execution_options(**{_BEGIN: "BEGIN"})
+        await connection.execution_options(**{_BEGIN: _READING})
         await connection.begin()
 
     async def serialise(self, connection: AsyncConnection, name: str) -> None:
@@ -145,7 +146,12 @@ class SqliteBackend:
 
 
 def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
+    how = connection.get_execution_options().get(_BEGIN, _READING)
+    driver = connection.connection.driver_connection
+    if how == _READING and isinstance(driver, OneTripConnection):
+        driver.begin_with_next()
+    else:
+        connection.exec_driver_sql(how)
 
 
 def _locked(path: Path) -> FileLock:

@@ -37,7 +37,31 @@ def connector(path: Path) -> Callable[[], Awaitable[aiosqlite.Connection]]:
 
 
 class OneTripConnection(aiosqlite.Connection):
-    """A connection whose cursors are `OneTripCursor`."""
+    """A connection whose cursors are `OneTripCursor`, and whose reading begins with its first statement."""
+
+    _begins = False
+
+    def begin_with_next(self) -> None:
+        """Begins a transaction with the next statement, in the same trip.
+
+        For those that read: `BEGIN` alone takes neither a lock nor a snapshot, the first statement does.
+        """
+        self._begins = True
+
+    def take_beginning(self) -> bool:
+        """Whether a transaction is to be begun now; told once."""
+        begins, self._begins = self._begins, False
+        return begins
+
+    async def commit(self) -> None:
+        """Keeps what was changed; raises `sqlite3.Error`."""
+        if not self.take_beginning():
+            await super().commit()
+
+    async def rollback(self) -> None:
+        """Takes back what was changed; raises `sqlite3.Error`."""
+        if not self.take_beginning():
+            await super().rollback()
 
     def cursor(self) -> OneTripCursor:  # type: ignore[override]  # a cursor is opened with its first statement
         """A cursor, without a trip."""
@@ -78,9 +102,13 @@ class OneTripCursor:
         self._rows = []
 
     async def _trip(self, work: Callable[[sqlite3.Cursor], object]) -> Self:
+        begins = self._connection.take_beginning()
+
         def there() -> None:
             cursor = self._connection._conn.cursor()  # noqa: SLF001  # pinned; what `aiosqlite.Cursor` does
             try:
+                if begins:
+                    cursor.execute("BEGIN")
                 work(cursor)
                 self.description, self.rowcount = cursor.description, cursor.rowcount
                 self.lastrowid = cursor.lastrowid

@@ -107,3 +107,35 @@ async def test_after_a_cancelled_statement_another_connection_answers(
     await connection.invalidate()
     async with connection.engine.connect() as other:
         assert (await other.execute(text("SELECT 1"))).scalar_one() == 1
+
+
+async def test_reading_begins_with_its_first_statement_in_one_trip(
+    connection: AsyncConnection, tmp_path: Path, trips: list[Any]
+) -> None:
+    await connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+    async with connected(tmp_path / "file.db") as other:
+        await connection.execute(INSERT, {"name": "one"})
+        driver = (await other.get_raw_connection()).driver_connection
+        assert isinstance(driver, OneTripConnection)
+        driver.begin_with_next()
+        trips.clear()
+        assert (await other.execute(NAMES)).scalars().all() == ["one"]
+        assert len(trips) == 1
+        await connection.execute(INSERT, {"name": "two"})
+        assert (await other.execute(NAMES)).scalars().all() == ["one"]  # the state of its beginning
+        await other.rollback()
+        assert (await other.execute(NAMES)).scalars().all() == ["one", "two"]
+
+
+async def test_what_has_only_been_announced_is_ended_without_a_trip(
+    connection: AsyncConnection, trips: list[Any]
+) -> None:
+    driver = (await connection.get_raw_connection()).driver_connection
+    assert isinstance(driver, OneTripConnection)
+    for end in (driver.rollback, driver.commit):
+        trips.clear()
+        driver.begin_with_next()
+        await end()
+        assert not trips
+        await connection.execute(text("SELECT 1"))
+        assert not driver.in_transaction

@@ -7,12 +7,16 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import Row, delete, func, select, update
+from sqlalchemy import Row, bindparam, delete, func, select, update
 
 from vidence_server.library.domain.libraries import Embedding, Library, LibrarySpec
 from vidence_server.library.search.index import IndexKind
 from vidence_server.library.tables import DOCUMENTS, EXPORTS, FACES, FIELDS, FORMER, LIBRARIES
 from vidence_server.storage.database import Transaction
+
+_BY_ID = select(LIBRARIES).where(
+    LIBRARIES.c.tenant == bindparam("of_tenant"), LIBRARIES.c.library_id == bindparam("of_id")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +46,8 @@ async def find(
     transaction: Transaction, tenant: str, library_id: str, *, lock: bool = False
 ) -> Library | None:
     """A library by its id; with `lock` no other transaction changes it until this one ends."""
-    wanted = select(LIBRARIES).where(LIBRARIES.c.tenant == tenant, LIBRARIES.c.library_id == library_id)
-    row = (await transaction.execute(wanted.with_for_update() if lock else wanted)).one_or_none()
+    wanted = _BY_ID.with_for_update() if lock else _BY_ID
+    row = (await transaction.execute(wanted, {"of_tenant": tenant, "of_id": library_id})).one_or_none()
     return None if row is None else _library(row)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from json import dumps
+from functools import cache
+from json import dumps, loads
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,10 +14,11 @@ from sqlalchemy import (
     ColumnElement,
     Row,
     Select,
+    Text,
     and_,
     any_,
+    bindparam,
     func,
-    literal,
     literal_column,
     select,
     union_all,
@@ -132,17 +134,36 @@ async def hits(
     transaction: Transaction, library_no: int, nos: Sequence[int], *, metadata: bool, text: bool
 ) -> dict[int, HitRow]:
     """What hits tell, by row number; without metadata and texts it is read from an index alone."""
+    statement = _hits_statement(transaction.dialect, metadata=metadata, text=text)
+    if transaction.dialect == "postgresql":
+        rows = (await transaction.execute(statement, {"library": library_no, "nos": list(nos)})).all()
+    else:
+        rows = loads(
+            (await transaction.execute(statement, {"library": library_no, "nos": dumps(nos)})).scalar_one()
+        )
+    return {no: HitRow(name, version, fields, content) for no, name, version, fields, content in rows}
+
+
+@cache  # bound: eight of them. What is made once is compiled once, and found again by its identity
+def _hits_statement(dialect: str, *, metadata: bool, text: bool) -> Select[Any]:
     columns = DOCUMENTS.c
     nothing: ColumnElement[Any] = literal_column("NULL")
-    statement = select(
+    told: tuple[ColumnElement[Any], ...] = (
         columns.no,
         columns.document_id,
         columns.version,
         columns.metadata if metadata else nothing.label("metadata"),
         columns.text if text else nothing.label("text"),
-    ).where(columns.library_no == library_no, _one_of(transaction, columns.no, nos))
-    rows = (await transaction.execute(statement)).all()
-    return {no: HitRow(name, version, fields, content) for no, name, version, fields, content in rows}
+    )
+    own = columns.library_no == bindparam("library")
+    # All numbers are one value of the statement, which costs less than one for each.
+    if dialect == "postgresql":
+        return select(*told).where(own, columns.no == any_(bindparam("nos", type_=ARRAY(BigInteger))))
+    # Python's driver takes the interpreter's lock anew for each row of SQLite, and each time waits for up to
+    # 5 ms while another thread works: a thousand hits are one row.
+    nos = func.json_each(bindparam("nos", type_=Text)).table_valued("value")
+    whole = select(func.json_group_array(func.json_array(*told)))
+    return whole.where(own, columns.no.in_(select(nos.c.value)))
 
 
 async def vectors(
@@ -189,14 +210,6 @@ async def pending_count(transaction: Transaction, library_no: int, model_id: str
         DOCUMENTS.c.library_no == library_no, DOCUMENTS.c.next_model_id != model_id
     )
     return int((await transaction.execute(statement)).scalar_one())
-
-
-def _one_of(transaction: Transaction, number: ColumnElement[int], nos: Sequence[int]) -> ColumnElement[bool]:
-    """Whether a number is one of these: one value of the statement, which costs less than one for each."""
-    if transaction.dialect == "postgresql":
-        return number == any_(literal(list(nos), ARRAY(BigInteger)))
-    values = func.json_each(dumps(nos)).table_valued("value")
-    return number.in_(select(values.c.value))
 
 
 def _allowed(library_no: int, wanted: Filter | None) -> ColumnElement[bool]:
