@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PROTOS := $(shell find protos third_party -name '*.proto')
 PYTEST_WORKERS ?= 2
 WEB := clients/web
-GENERATORS := generate generate_web reference guarantees
+GENERATORS := generate generate_web reference guarantees profile_figures
 
 .PHONY: help setup web web-lint gen gen-check fmt lint types contracts test check run demo requirements eval bench-ocr bench-events bench-library bench-batch bench-capture bench-web screenshots simulate test-soak mutate lock models system clean check-observability
 

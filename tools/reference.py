@@ -8,9 +8,10 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from exported_metrics import exported
 from prometheus_client.registry import Collector
 
 from vidence_server.extraction.domain.fields import FIELD_DEFINITIONS
@@ -102,7 +103,7 @@ def events_page() -> str:
                 raise ValueError(f"{path}: {message} names no type of event")
             rows += [(kind, f"{package[1]}.{message}", words) for kind in types]
     text = (
-        "What the services tell on the bus (`vidence events watch --type 'batch.*'`); the payload is "
+        "What the services tell on the bus (`vidence events tail --type 'batch.*'`); the payload is "
         "`google.protobuf.Any` in `data`.\n"
     )
     head = "| type | payload | of |\n|---|---|---|"
@@ -111,22 +112,27 @@ def events_page() -> str:
 
 
 def metrics_page() -> str:
-    """Every metric that `runtime` counts; components' statistics follow their own names."""
+    """Every metric: those that `runtime` counts, and the statistics of every component."""
     rows = []
     metrics = Metrics(version="reference")
     collectors: list[Collector] = list(metrics.registry._collector_to_names)  # noqa: SLF001 - no public listing
     for collector in collectors:
+        labels = getattr(collector, "_labelnames", ())  # theirs before the first sample
         for family in collector.collect():
             suffix = "_total" if family.type == "counter" else ""
-            rows.append(f"| `{family.name}{suffix}` | {family.type} | {family.documentation} |")
+            rows.append(_metric_row(f"{family.name}{suffix}", family.type, labels, family.documentation))
+    rows += [_metric_row(one.name, one.kind, one.labels, one.words) for one in exported()]
     text = (
-        "Served at `http://127.0.0.1:9464/metrics` (settings `metrics.*`). Beside these, every component's "
-        "statistics: `vidence_engine_…` (per model and step: queued, running, completed, cancelled, "
-        "rejected, waiting and running time), `vidence_server_…`, `vidence_result_streams_…`.\n"
+        "Served at `http://127.0.0.1:9464/metrics` (settings `metrics.*`) by every process: `vidence serve`, "
+        "`vidence worker`, `vidence monitor`, the bridge; each has those of the components that run in it. "
+        "Counters begin at 0 with the process; a gauge `…_created` beside some says when a series began.\n"
     )
-    return (
-        "\n".join(["# Metrics\n", NOTE, text, "| name | type | what |\n|---|---|---|", *sorted(rows)]) + "\n"
-    )
+    head = "| name | type | labels | what |\n|---|---|---|---|"
+    return "\n".join(["# Metrics\n", NOTE, text, head, *sorted(rows)]) + "\n"
+
+
+def _metric_row(name: str, kind: str, labels: Iterable[str], words: str) -> str:
+    return f"| `{name}` | {kind} | {', '.join(f'`{label}`' for label in labels)} | {words} |"
 
 
 PAGES = {

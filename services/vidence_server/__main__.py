@@ -111,6 +111,7 @@ async def _serve_bridge(settings: SuiteSettings) -> None:
                 version=version("vidence"),
                 clock=SystemClock(),
                 tls=settings.tls,
+                drain_grace_s=settings.server.drain_grace_s,
                 tracing=tracing,
             )
 

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import grpc
 import pytest
-from google.protobuf import json_format, message_factory
+from google.protobuf import json_format
 from google.protobuf.descriptor import MethodDescriptor
-from google.protobuf.message import Message
 
-from e2e_suite import LiveSuite, start_suite, stop_suite
-from eventually import PATIENCE_S, eventually
-from fakes.access import KeyFile, all_methods, bearer
+from e2e.two_tenants import (
+    DOCUMENT,
+    METHODS,
+    NAMES,
+    PICTURE,
+    SEARCH,
+    TEMPLATE,
+    Caller,
+    Tenants,
+    event,
+    message_of,
+)
+from e2e_suite import start_suite, stop_suite
+from eventually import eventually
+from fakes.access import KeyFile, all_methods
 from fakes.runtime import error_info, status_of
 
 SUBJECTS = ("library_id", "session_id", "batch_id", "job_id", "query_id")
@@ -25,11 +34,7 @@ SUBJECTS = ("library_id", "session_id", "batch_id", "job_id", "query_id")
 MAKES = {"CreateLibrary"}
 """RPCs whose field names what is to be made: each tenant has names of its own."""
 OPTIONAL = {"ProcessBatch", "ReadBatch", "CreateBatch", "UploadBatch"}
-"""RPCs that name a library only where results go into one; they have a test of their own."""
-DOCUMENT: dict[str, Any] = {"document_id": "d1", "text": "acme-secret-words"}
-SEARCH = {"query": "secret", "k": 5}
-PICTURE = {"content": "/9j/4AAQ"}
-TEMPLATE = {"model_name": "any", "model_version": "1", "values": [1.0, 0.0]}
+"""RPCs that name a library only where results go into one."""
 MORE: dict[str, dict[str, Any]] = {
     "AddBatchItem": {"image": PICTURE},
     "RetryItems": {},
@@ -56,100 +61,7 @@ MORE: dict[str, dict[str, Any]] = {
 """What requests need besides, to be well formed."""
 
 
-NAMES = ("acme", "globex", "initech", "umbrella")
-"""The first has something, the second never does anything; the others each have a test."""
 LISTS = ("ListLibraries", "ListSessions", "ListBatches", "ListJobs", "ListDeadLetters", "ListEvents")
-
-
-@dataclass
-class Tenants:
-    """A suite with two tenants, and what the first of them has."""
-
-    suite: LiveSuite
-    folder: Path
-    keys: dict[str, str]
-    ids: dict[str, str] = field(default_factory=dict)
-    model_id: str = ""
-    """A model of vectors that the suite has."""
-
-    def channel(self) -> grpc.aio.Channel:
-        return grpc.aio.insecure_channel(self.suite.address)
-
-    async def make(self) -> None:
-        """Makes one of everything for acme."""
-        async with self.channel() as channel:
-            acme = Caller(channel, self.keys["acme"])
-            await acme.ask("CreateLibrary", library_id="acme-library", without_vectors=True)
-            await acme.ask("CreateDocument", library_id="acme-library", document=DOCUMENT)
-            vectors = await acme.ask("CreateLibrary", library_id="acme-vectors")
-            self.model_id = vectors.library.embedding.model_id
-            query = await acme.ask("OpenQuery", library_id="acme-library", search=SEARCH)
-            session = await acme.ask("CreateSession", plan={"targets": ["TARGET_FACE"]})
-            batch = await acme.ask("CreateBatch")
-            job = await acme.ask("SubmitJob", read_document=PICTURE)
-            await acme.ask("Publish", events=[event("acme-event")])
-        self.ids = {
-            "library_id": "acme-library",
-            "query_id": query.query_id,
-            "session_id": session.session.id,
-            "batch_id": batch.batch.batch_id,
-            "job_id": job.job.job_id,
-        }
-
-
-@dataclass(frozen=True)
-class Caller:
-    """Calls any RPC by its name."""
-
-    channel: grpc.aio.Channel
-    key: str
-
-    async def ask(self, name: str, **members: Any) -> Any:
-        """The first answer."""
-        method = METHODS[name]
-        request = json_format.ParseDict(members, message_of(method.input_type)())
-        return await self.send(method, request)
-
-    async def send(self, method: MethodDescriptor, request: Message, *, to_its_end: bool = False) -> Any:
-        """The first answer that is not about the stream, or none; raises what the call fails with."""
-        path = f"/{method.containing_service.full_name}/{method.name}"
-        coders = {
-            "request_serializer": lambda sent: sent.SerializeToString(),
-            "response_deserializer": message_of(method.output_type).FromString,
-        }
-
-        async def requests() -> AsyncIterator[Message]:
-            yield request
-
-        if not method.server_streaming:
-            upload: Any = self.channel.stream_unary(path, **coders)
-            return await upload(requests(), metadata=bearer(self.key), timeout=PATIENCE_S)
-        open_stream: Any = self.channel.stream_stream(path, **coders)
-        call = open_stream(requests(), metadata=bearer(self.key), timeout=PATIENCE_S)
-        try:
-            while (answer := await call.read()) is not grpc.aio.EOF:
-                names = {field.name for field, _ in answer.ListFields()}
-                if not to_its_end and not names & {"connected", "control"}:
-                    return answer
-        finally:
-            call.cancel()
-        return None
-
-
-METHODS = {method.name: method for method in all_methods() if method.name != "GetStatistics"}
-METHODS |= {
-    f"{method.containing_service.name}.GetStatistics": method
-    for method in all_methods()
-    if method.name == "GetStatistics"
-}
-
-
-def message_of(descriptor: Any) -> type[Message]:
-    return message_factory.GetMessageClass(descriptor)
-
-
-def event(name: str) -> dict[str, Any]:
-    return {"id": name, "source": "test", "type": "thing.happened", "opaque": {"content_type": "text/plain"}}
 
 
 def subjects_of(method: MethodDescriptor) -> list[tuple[str, str]]:
@@ -233,14 +145,7 @@ async def test_the_owner_finds_what_the_other_tenant_does_not(tenants: Tenants) 
 async def test_lists_and_numbers_hold_nothing_of_another_tenant(tenants: Tenants) -> None:
     async with tenants.channel() as channel:
         globex = Caller(channel, tenants.keys["globex"])
-        for name in (
-            "ListLibraries",
-            "ListSessions",
-            "ListBatches",
-            "ListJobs",
-            "ListDeadLetters",
-            "ListEvents",
-        ):
+        for name in LISTS:
             answer = json_format.MessageToDict(await globex.ask(name))
             assert not any(isinstance(value, list) for value in answer.values()), (name, answer)
         library = await globex.ask("LibraryService.GetStatistics")
@@ -268,6 +173,75 @@ async def test_a_subscription_gets_the_events_of_its_own_tenant_only(tenants: Te
             first = await acme.ask("Subscribe", position="START_POSITION_EARLIEST")
             await umbrella.ask("Subscribe", after_cursor=first.cursor)
         assert error_info(status_of(refused.value)).reason == "CURSOR_FOREIGN"
+
+
+@pytest.mark.requirement("R-OP5", "R-ST8")
+async def test_an_event_of_another_tenant_is_found_neither_by_its_place_nor_by_its_name(
+    tenants: Tenants,
+) -> None:
+    async with tenants.channel() as channel:
+        globex, acme = (Caller(channel, tenants.keys[name]) for name in ("globex", "acme"))
+        key = {"source": "test", "id": "acme-event"}
+        cursor = (await acme.ask("GetEvent", key=key)).event.cursor
+        assert (await acme.ask("GetEvent", cursor=cursor)).event.id == "acme-event"
+        for named, reason in (({"key": key}, "EVENT_NOT_FOUND"), ({"cursor": cursor}, "CURSOR_FOREIGN")):
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await globex.ask("GetEvent", **named)
+            assert error_info(status_of(refused.value)).reason == reason
+
+
+@pytest.mark.requirement("R-OP5", "R-ST8")
+async def test_a_session_of_the_bus_and_its_numbers_are_of_one_tenant(tenants: Tenants) -> None:
+    async with tenants.channel() as channel:
+        hooli, acme = (Caller(channel, tenants.keys[name]) for name in ("hooli", "acme"))
+        await acme.ask("Publish", events=[event("acme-third")])
+        before = await hooli.ask("WatchStatistics")
+        assert before.events[0].snapshot.total_published == 0
+        await hooli.ask("Publish", events=[event("hooli-event")])
+        subscription = {"position": "START_POSITION_EARLIEST"}
+        opening = {"subscription": subscription, "initial_credit": 100}
+        theirs = await hooli.ask("OpenSession", opening=opening)
+        assert [one.id for one in theirs.events] == ["hooli-event"]
+        first = await acme.ask("Subscribe", position="START_POSITION_EARLIEST")
+        foreign = {"subscription": {"after_cursor": first.cursor}, "initial_credit": 100}
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await hooli.ask("OpenSession", opening=foreign)
+        assert error_info(status_of(refused.value)).reason == "CURSOR_FOREIGN"
+
+
+@pytest.mark.requirement("R-OP5", "R-ST8")
+@pytest.mark.parametrize(
+    ("name", "of"), [("CreateBatch", {}), ("SubmitJob", {"read_document": PICTURE})], ids=["batch", "job"]
+)
+async def test_a_repeated_key_of_another_tenant_is_another_request(
+    name: str, of: dict[str, Any], tenants: Tenants
+) -> None:
+    async with tenants.channel() as channel:
+        made: list[str] = []
+        for caller in (Caller(channel, tenants.keys[tenant]) for tenant in ("acme", "hooli")):
+            answers = [await caller.ask(name, idempotency_key="the-same", **of) for _ in range(2)]
+            ids = {_id(one) for one in answers}
+            assert len(ids) == 1
+            made += ids
+        assert len(set(made)) == 2
+
+
+@pytest.mark.requirement("R-OP5", "R-ST8")
+@pytest.mark.parametrize("name", sorted(OPTIONAL))
+async def test_results_go_into_no_library_of_another_tenant(name: str, tenants: Tenants) -> None:
+    named = {"library_id": tenants.ids["library_id"]}
+    pictures = {"images": [PICTURE]} if name in {"ReadBatch", "ProcessBatch"} else {}
+    members = {"opening": named} if name == "UploadBatch" else named | pictures
+    request = json_format.ParseDict(members, message_of(METHODS[name].input_type)())
+    async with tenants.channel() as channel:
+        globex = Caller(channel, tenants.keys["globex"])
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await globex.send(METHODS[name], request, to_its_end=True)
+        assert error_info(status_of(refused.value)).reason == "LIBRARY_NOT_FOUND"
+
+
+def _id(answer: Any) -> str:
+    return str(answer.job.job_id if "job" in answer.DESCRIPTOR.fields_by_name else answer.batch.batch_id)
 
 
 @pytest.mark.requirement("R-OP5")

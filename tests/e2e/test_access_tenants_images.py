@@ -26,6 +26,9 @@ from vidence.capture.v1 import capture_service_pb2_grpc as capture_grpc
 from vidence.capture.v1 import session_pb2
 from vidence.event.v1 import event_service_pb2 as events
 from vidence.event.v1 import event_service_pb2_grpc as events_grpc
+from vidence.job.v1 import job_pb2
+from vidence.job.v1 import job_service_pb2 as jobs
+from vidence.job.v1 import job_service_pb2_grpc as jobs_grpc
 from vidence.review.v1 import review_pb2
 from vidence.review.v1 import review_service_pb2 as reviews
 from vidence.review.v1 import review_service_pb2_grpc as reviews_grpc
@@ -164,6 +167,31 @@ async def test_the_picture_of_a_batch_is_there_for_its_own_tenant_only(tmp_path:
     assert not [path for path in paths if any(name in path for name in TENANTS)]
 
 
+@pytest.mark.requirement("R-OP5", "R-ST8", "R-BA5")
+async def test_a_dead_letter_is_seen_and_requeued_by_its_own_tenant_only(tmp_path: Path) -> None:
+    two = Two.of(tmp_path)
+    (tmp_path / "data").mkdir()
+    async with (
+        two.guard() as guard,
+        batch_server(tmp_path / "data", guard=guard, max_attempts=1) as server,
+        grpc.aio.insecure_channel(server.server.address) as channel,
+    ):
+        stub = jobs_grpc.JobServiceStub(channel)
+        asked = job_pb2.ReadDocumentOperation(content=batch_image("flaky one 1").content)
+        submit = jobs.SubmitJobRequest(read_document=asked)
+        job = (await stub.SubmitJob(submit, metadata=two.acme)).job
+        async with asyncio.timeout(PATIENCE_S):
+            async for _ in stub.WatchJob(jobs.WatchJobRequest(job_id=job.job_id), metadata=two.acme):
+                pass
+        listed = jobs.ListDeadLettersRequest()
+        (letter,) = (await stub.ListDeadLetters(listed, metadata=two.acme)).dead_letters
+        assert not (await stub.ListDeadLetters(listed, metadata=two.globex)).dead_letters
+        again = jobs.RequeueDeadLettersRequest(item_ids=[letter.item_id])
+        assert (await stub.RequeueDeadLetters(again, metadata=two.globex)).item_count == 0
+        assert (await stub.ListDeadLetters(listed, metadata=two.acme)).dead_letters == [letter]
+        assert (await stub.RequeueDeadLetters(again, metadata=two.acme)).item_count == 1
+
+
 @pytest.mark.requirement("R-OP5", "R-ST8", "R-WE5")
 async def test_a_review_and_what_is_told_of_it_are_of_one_tenant(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -215,6 +243,18 @@ async def nothing_there(stub: reviews_grpc.ReviewServiceAsyncStub, two: Two) -> 
     assert list(listed.reviews) == []
     delete = reviews.DeleteReviewRequest(subject=SUBJECT)
     assert await reason_of(stub.DeleteReview(delete, metadata=two.globex)) == "REVIEW_NOT_FOUND"
+    # Neither the claim nor who is there ends by what the other tenant says of its own review.
+    await reason_of(
+        stub.ReleaseReview(reviews.ReleaseReviewRequest(subject=SUBJECT, reviewer="Ana"), metadata=two.globex)
+    )
+    await reason_of(
+        stub.LeaveReview(
+            reviews.LeaveReviewRequest(subject=SUBJECT, attendance_id="w-1"), metadata=two.globex
+        )
+    )
+    own = await stub.GetReview(reviews.GetReviewRequest(subject=SUBJECT), metadata=two.acme)
+    assert own.review.claim.reviewer == "Ana"
+    assert [one.reviewer for one in own.attendants] == ["Ana"]
 
 
 async def cursors_are_foreign(stub: reviews_grpc.ReviewServiceAsyncStub, two: Two) -> None:

@@ -191,6 +191,15 @@ async def test_envoy_and_the_bridge_take_replaced_files_without_a_restart(tmp_pa
             while (await client.get(NUMBERS)).status_code != 200:  # noqa: ASYNC110 - Envoy tells nobody
                 await asyncio.sleep(0.05)
 
+        async def seen_by_the_bridge() -> bool:
+            states = (await client.get("/health")).json()["services"]
+            return bool(states["event"] == "serving")
+
+        # The bridge dials by itself: it shows its new certificate too, and believes the new authority.
+        async with asyncio.timeout(PATIENCE_S):
+            while not await seen_by_the_bridge():  # noqa: ASYNC110 - who asks is told
+                await asyncio.sleep(0.05)
+
 
 async def until_shown(port: int, name: str) -> None:
     shown: list[str] = []

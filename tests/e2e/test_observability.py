@@ -52,6 +52,20 @@ def expressions() -> list[str]:
     return asked + [rule["expr"] for rule in rules()]
 
 
+def reference() -> dict[str, str]:
+    """Metrics of the reference, and of what type they are."""
+    text = (FOLDER.parents[2] / "docs" / "reference" / "metrics.md").read_text(encoding="utf-8")
+    return dict(re.findall(r"^\| `(\w+)` \| (\w+) \|", text, re.MULTILINE))
+
+
+def typed(url: str) -> dict[str, str]:
+    """Names of the metrics that a process exports, and their types; but when each series was created."""
+    with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310 - http
+        text = answer.read().decode()
+    found = re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE)
+    return {name: kind for name, kind in found if not name.endswith("_created")}
+
+
 def exported(url: str) -> set[str]:
     """Names of all samples, also of histograms."""
     with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310 - http
@@ -66,8 +80,42 @@ def test_every_name_on_the_dashboard_and_in_the_rules_is_exported(suite: LiveSui
     # Each kind of work once: some numbers are there after the first only.
     _code, _report, errors = smoke(suite.address, "--http", door.url, *PATIENT)
     known = exported(str(suite.logged("metrics")["url"])) | exported(door.metrics_url())
+    # A monitor is a process of its own; the test of the reference has its names.
+    known |= {name for name in reference() if name.startswith("vidence_monitor_")}
     missing = {name for expression in expressions() for name in names_in(expression)} - known
     assert missing == set(), errors
+
+
+@pytest.mark.requirement("R-OP3")
+def test_the_reference_has_every_metric_of_the_running_suite_and_of_its_type(
+    suite: LiveSuite, door: Door
+) -> None:
+    smoke(suite.address, "--http", door.url, *PATIENT)
+    told, found = reference(), typed(str(suite.logged("metrics")["url"])) | typed(door.metrics_url())
+    assert len(found) > 100
+    assert found.items() - told.items() == set()
+    # The other way round; but what other processes and settings have, and what only some events bring.
+    elsewhere = re.compile(r"vidence_(monitor|tracing|access|audit|worker)_|vidence_rpc|vidence_stream")
+    text = (FOLDER.parents[2] / "docs" / "reference" / "metrics.md").read_text(encoding="utf-8")
+    always = set(re.findall(r"^\| `(vidence_\w+)` \| \w+ \|  \|", text, re.MULTILINE))
+    assert {name for name in always if not elsewhere.match(name)} - found.keys() == set()
+
+
+@pytest.mark.requirement("R-OP4")
+def test_every_relay_of_the_reference_is_watched_by_the_rules() -> None:
+    ages = {
+        name for name in reference() if name.endswith(("_relay_oldest_age_seconds", "_relay_refused_total"))
+    }
+    assert len(ages) >= 14
+    assert ages - {name for rule in rules() for name in names_in(rule["expr"])} == set()
+
+
+@pytest.mark.requirement("R-OP4")
+def test_every_rule_is_raised_by_a_test_of_promtool() -> None:
+    """`make check-observability` runs them."""
+    tests = yaml.safe_load((FOLDER / "alerts.test.yaml").read_text(encoding="utf-8"))["tests"]
+    raised = {one["alertname"] for test in tests for one in test["alert_rule_test"] if one["exp_alerts"]}
+    assert raised == {rule["alert"] for rule in rules()}
 
 
 @pytest.mark.requirement("R-OP4")

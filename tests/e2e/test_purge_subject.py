@@ -15,13 +15,14 @@ from fakes.batch import image as batch_image
 from fakes.capture import RunningCapture
 from fakes.erasure import counts, files_with, left
 from fakes.library_wire import reason_of
-from fakes.people import OTHER, PEOPLE, WHO, house
+from fakes.people import OTHER, PEOPLE, WHO, House, house
 from vidence.batch.v1 import batch_service_pb2 as batch_pb
 from vidence.capture.v1 import capture_service_pb2 as capture_pb
 from vidence.capture.v1 import session_pb2
 from vidence.erasure.v1 import erasure_pb2 as erasure
 from vidence.stream.v1 import stream_control_pb2 as stream_pb2
 from vidence_client.receipts import parse_receipt
+from vidence_server.core.erasure import Erasure
 
 pytestmark = [pytest.mark.requirement("R-OP5")]
 COMPLETE, PARTIAL = erasure.PURGE_STATE_COMPLETE, erasure.PURGE_STATE_PARTIAL
@@ -37,6 +38,7 @@ async def test_nothing_of_a_person_is_left_in_any_file(tmp_path: Path) -> None:
         assert found == {
             "capture_session": 1,
             "capture_image": 2,
+            "monitor_image": 1,
             "batch": 1,
             "batch_item": 1,
             "job": 1,
@@ -103,7 +105,9 @@ async def test_the_receipt_verifies_and_a_changed_one_does_not(tmp_path: Path) -
         assert not receipt.is_of("elsewhere", WHO)
         assert (receipt.hash, receipt.purge_id) == (purged.receipt_hash, purged.purge_id)
         assert WHO not in purged.receipt
-        assert {one["what"] for one in receipt.members["beyond_reach"]} >= {"backups", "bus", "postgresql"}
+        beyond = {one["what"]: one["why"] for one in receipt.members["beyond_reach"]}
+        assert beyond.keys() >= {"backups", "bus", "postgresql", "monitor_names"}
+        assert "did not recognise" in beyond["monitor_snapshots"]
         flipped = 0
         for place in random.Random(3).sample(range(len(purged.receipt)), 200):
             text = purged.receipt[:place] + chr(ord(purged.receipt[place]) ^ 1) + purged.receipt[place + 1 :]
@@ -194,6 +198,51 @@ async def test_a_live_session_is_cancelled(tmp_path: Path) -> None:
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await camera.push()
         assert reason_of(refused.value) == "SESSION_NOT_FOUND"
+
+
+async def test_faces_that_a_monitor_recognised_go_and_no_others(tmp_path: Path) -> None:
+    async with house(tmp_path) as all_of:
+        mine = [await all_of.be_seen(WHO), await all_of.be_seen(WHO)]
+        others = [await all_of.be_seen(OTHER), await all_of.be_seen()]
+        assert all([await all_of.seen(image_id) for image_id in (*mine, *others)])
+        counted = await all_of.erasure.purge(WHO, dry_run=True)
+        assert counts(counted) == {"monitor_image": (2, 0, 0)}
+        assert all([await all_of.seen(image_id) for image_id in mine])
+        purged = await all_of.erasure.purge(WHO)
+        assert (purged.state, counts(purged)) == (COMPLETE, {"monitor_image": (2, 2, 0)})
+        assert not any([await all_of.seen(image_id) for image_id in mine])
+        assert all([await all_of.seen(image_id) for image_id in others])
+        assert files_with(tmp_path, PEOPLE[WHO].seen, WHO.encode()) == []
+        assert counts(await all_of.erasure.purge(WHO)) == {}
+        assert counts(await all_of.erasure.purge(OTHER, dry_run=True)) == {"monitor_image": (1, 0, 0)}
+
+
+async def test_a_person_who_is_recognised_while_the_library_still_knows_them_is_found_at_the_end(
+    tmp_path: Path,
+) -> None:
+    async with house(tmp_path, retry_period_s=0.2) as all_of:
+        late = LateSight(all_of)
+        all_of.erasure.holders["batch"] = late
+        first = await all_of.erasure.purge(WHO)
+        assert (first.state, left(first)) == (PARTIAL, {"capture": "BUSY"})
+        purge = first
+        while purge.state != COMPLETE:  # it goes on by itself
+            purge = await all_of.erasure.get(purge_id=first.purge_id)
+        assert counts(purge) == {"monitor_image": (1, 1, 0)}
+        assert not await all_of.seen(late.image_id)
+
+
+class LateSight:
+    """In the place of a service that is asked after capture: a monitor recognises the person meanwhile."""
+
+    def __init__(self, all_of: House) -> None:
+        self._house = all_of
+        self.image_id = ""
+
+    async def erase(self, tenant: str, subject_id: str, *, dry_run: bool) -> Erasure:
+        if not dry_run and not self.image_id:
+            self.image_id = await self._house.be_seen(subject_id)
+        return Erasure()
 
 
 async def test_results_that_are_filed_name_their_subject(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from click.testing import CliRunner, Result
 from e2e_suite import LiveSuite, start_suite, stop_suite
 from fakes.access import KeyFile
 from fakes.erasure import counts, files_with, left
+from fakes.monitor_pictures import keep_picture
 from vidence.capture.v1 import session_pb2
 from vidence.erasure.v1 import erasure_pb2 as erasure
 from vidence.library.v1 import face_pb2, library_pb2
@@ -34,6 +36,7 @@ PROGRAM = CommandGroup(
 )
 EVERYTHING = {
     "capture_session": 1,
+    "monitor_image": 1,
     "batch": 1,
     "batch_item": 1,
     "face_template": 1,
@@ -44,8 +47,8 @@ EVERYTHING = {
 
 
 def marks(tenant: str) -> tuple[bytes, ...]:
-    """Words, picture and note of the person at this tenant."""
-    return tuple(f"mark{tenant}{what}".encode() for what in ("words", "picture", "note"))
+    """Words, picture and note of the person at this tenant, and a face that a monitor kept."""
+    return tuple(f"mark{tenant}{what}".encode() for what in ("words", "picture", "note", "seen"))
 
 
 @contextmanager
@@ -54,9 +57,9 @@ def client_of(suite: LiveSuite, key: str) -> Iterator[sync.Client]:
         yield client
 
 
-def fill(client: sync.Client, tenant: str) -> None:
-    """The same subject, with other contents at each tenant."""
-    words, picture, note = (mark.decode() for mark in marks(tenant))
+def fill(client: sync.Client, tenant: str, data: Path) -> str:
+    """The same subject, with other contents at each tenant; gives the id of the monitor's picture."""
+    words, picture, note, seen = (mark.decode() for mark in marks(tenant))
     client.libraries.create("people", without_vectors=True)
     face = face_pb2.FaceTemplate(model_name="any", model_version="1", values=[1.0, 0.5])
     client.libraries.faces.enroll("people", WHO, face)
@@ -70,6 +73,7 @@ def fill(client: sync.Client, tenant: str) -> None:
     file = BatchFile(content=b"\xff\xd8\xff" + picture.encode(), subject_id=WHO)
     client.batches.add(batch.batch_id, 0, file)
     client.reviews.note(f"sessions/{session_id}", "rita", note)
+    return asyncio.run(keep_picture(data, WHO, tenant, mark=seen.encode()))
 
 
 def command(suite: LiveSuite, key: str, *arguments: object) -> Result:
@@ -99,9 +103,11 @@ def test_a_purge_keeps_to_its_tenant_and_outlives_kill_9(tmp_path: Path, environ
     begun = begun_and_killed(environ, keys["acme"])
     suite = start_suite("all", environ=environ)
     try:
+        seen = {}
         for tenant, key in keys.items():
             with client_of(suite, key) as client:
-                fill(client, tenant)
+                seen[tenant] = fill(client, tenant, tmp_path / "data")
+                assert client.capture.get_image(seen[tenant])
         assert all(files_with(tmp_path / "data", mark) for tenant in TENANTS for mark in marks(tenant))
         with client_of(suite, keys["acme"]) as client:
             purged = client.erasure.purge(WHO)
@@ -109,7 +115,11 @@ def test_a_purge_keeps_to_its_tenant_and_outlives_kill_9(tmp_path: Path, environ
         assert (purged.state, purged.request_id) == (erasure.PURGE_STATE_COMPLETE, "ticket-7")
         assert counts(purged) == dict.fromkeys(EVERYTHING, (1, 1, 0))
         check_commands(suite, keys, purged, tmp_path / "receipt.json")
+        with client_of(suite, keys["acme"]) as client, pytest.raises(VidenceError, match="IMAGE_NOT_FOUND"):
+            client.capture.get_image(seen["acme"])
         check_other_tenant(suite, keys["globex"], purged)
+        with client_of(suite, keys["globex"]) as client:
+            assert marks("globex")[-1] in client.capture.get_image(seen["globex"])
         check_log(suite, purged)
     finally:
         stop_suite(suite)

@@ -20,6 +20,7 @@ from vidence_server.core.clock import SystemClock
 from vidence_server.core.ids import IdFactory
 from vidence_server.erasure import app
 from vidence_server.erasure.app import OpenErasure
+from vidence_server.erasure.ports import Holder
 from vidence_server.erasure.settings import ErasureSettings
 from vidence_server.review import app as review
 from vidence_server.review.settings import ReviewSettings
@@ -38,6 +39,8 @@ class ErasureServer:
     rpc: RpcServer
     channel: grpc.aio.Channel
     bus: FakeBus
+    holders: dict[str, Holder]
+    """The services that it asks; a test may put another in the place of one."""
 
     @property
     def reviews(self) -> review_grpc.ReviewServiceAsyncStub:
@@ -72,7 +75,7 @@ async def erasure_server(
         reviews = await stack.enter_async_context(
             review.open_service(ReviewSettings(), where, bus, clock=clock, random=luck)
         )
-        holders = {
+        holders: dict[str, Holder] = {
             name: await stack.enter_async_context(ErasureClient(name, address))
             for name, address in addresses.items()
         }
@@ -93,7 +96,7 @@ async def erasure_server(
         for name in names:
             await rpc.mark_ready(name)
         channel = await stack.enter_async_context(grpc.aio.insecure_channel(rpc.address))
-        yield ErasureServer(opened, rpc, channel, bus)
+        yield ErasureServer(opened, rpc, channel, bus, holders)
 
 
 def files_with(folder: Path, *marks: bytes) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -72,15 +72,30 @@ class OneKnown:
 
 
 class FixedSnapshots:
-    """Keeps nothing and says so, or fails."""
+    """Keeps nothing and says so, or fails.
 
-    def __init__(self, image_id: str = "") -> None:
+    Args:
+        image_id: Of every picture; empty: none is kept.
+        journal_length: How much was told so far.
+    """
+
+    def __init__(self, image_id: str = "", journal_length: Callable[[], int] = lambda: 0) -> None:
         self.image_id = image_id
+        self.journal_length = journal_length
+        self.named: list[tuple[str, int]] = []
+        """Who was noted, and how much had been told before."""
+        self.refuses = False
+        """Whether it can neither note nor remove."""
 
     async def keep(self, pixels: Pixels, sight: Sight) -> Snapshot | None:
         if not self.image_id:
             return None
         return Snapshot(self.image_id, "0" * 64, 10, 10, datetime.fromisoformat("2026-05-05T00:00:00Z"))
+
+    async def name(self, snapshot: Snapshot, name: str) -> bool:
+        assert snapshot.image_id == self.image_id
+        self.named.append((name, self.journal_length()))
+        return not self.refuses
 
 
 @dataclass

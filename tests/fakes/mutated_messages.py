@@ -25,11 +25,20 @@ _IDS = {
 }
 
 
-def seeds() -> Iterator[tuple[Rpc, list[bytes]]]:
-    """A right request of every RPC, of client streams all of its messages."""
-    kept = Kept("mutated", as_json(sample_picture()))
+def ids(kept: Kept) -> Kept:
+    """With ids of the right form, of nothing that is there."""
     for name, value in _IDS.items():
         kept[name] = value
+    return kept
+
+
+def seeds(kept: Kept | None = None) -> Iterator[tuple[Rpc, list[bytes]]]:
+    """A right request of every RPC, of client streams all of its messages.
+
+    Args:
+        kept: What they name; None: nothing that is there.
+    """
+    kept = kept or ids(Kept("mutated", as_json(sample_picture())))
     rpcs = known_rpcs()
     for tour in TOURS.values():
         for probe in tour.probes:

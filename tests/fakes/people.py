@@ -16,11 +16,14 @@ from fakes.capture import RunningCapture, capture_server
 from fakes.capture_scripts import scripted
 from fakes.erasure import ErasureServer, erasure_server
 from fakes.libraries import LibraryServer, library_server
+from fakes.monitor_pictures import keep_picture, monitor_folder
+from vidence.capture.v1 import capture_service_pb2 as capture_pb
 from vidence.job.v1 import job_pb2, job_service_pb2
 from vidence.library.v1 import face_pb2, library_pb2
 from vidence.library.v1 import library_service_pb2 as library_pb
 from vidence.review.v1 import review_service_pb2 as review_pb
 from vidence_server.capture.app import MIGRATIONS as CAPTURE_MIGRATIONS
+from vidence_server.capture.snapshots import MonitorSnapshots
 from vidence_server.storage.location import StateLocation
 
 WHO, OTHER = "person-4711", "person-0815"
@@ -61,7 +64,7 @@ class Person:
 
 
 _SERVICES = ("capture", "batch", "library", "erasure")
-_KINDS = ("picture", "words", "read", "name", "note", "job")
+_KINDS = ("picture", "seen", "words", "read", "name", "note", "job")
 PEOPLE = {WHO: Person(WHO, "markwho", 5), OTHER: Person(OTHER, "markother", 6)}
 
 
@@ -122,6 +125,7 @@ class House:
         """Makes one of everything of a person; gives session and batch."""
         person = PEOPLE[who]
         session_id = await self.capture_session(who)
+        await self.be_seen(who)
         await self.keep_in_library(who)
         batch_id = await self.read_batch(who)
         submitted = await self.batch.jobs.SubmitJob(
@@ -149,6 +153,22 @@ class House:
                 break
         assert (await camera.get()).captured
         return camera.session_id
+
+    async def be_seen(self, who: str = "") -> str:
+        """A monitor keeps a picture of somebody, empty: of somebody unknown; gives its id."""
+        mark = PEOPLE[who].seen if who else b""
+        return await keep_picture(self.place("capture").folder, who, mark=mark)
+
+    async def seen(self, image_id: str) -> bytes:
+        """A picture of the monitor as it is given out; empty: it is not there."""
+        request = capture_pb.GetImageRequest(image_id=image_id)
+        try:
+            messages = [message async for message in self.capture.stub.GetImage(request)]
+        except grpc.aio.AioRpcError as error:
+            if error.code() is not grpc.StatusCode.NOT_FOUND:
+                raise
+            return b""
+        return b"".join(message.image_chunk.data for message in messages)
 
     async def keep_in_library(self, who: str) -> None:
         person = PEOPLE[who]
@@ -196,7 +216,10 @@ async def house(
         place.folder.mkdir()
     database = places["capture"].database("capture", migrations=CAPTURE_MIGRATIONS)
     async with AsyncExitStack() as stack:
-        capture = await stack.enter_async_context(capture_server(places["capture"].folder, database=database))
+        watched = MonitorSnapshots({"default": monitor_folder(places["capture"].folder)})
+        capture = await stack.enter_async_context(
+            capture_server(places["capture"].folder, database=database, snapshots=watched)
+        )
         batch = await stack.enter_async_context(batch_server(places["batch"], reader))
         doors = await stack.enter_async_context(AsyncExitStack())
         library = await doors.enter_async_context(

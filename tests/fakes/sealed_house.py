@@ -19,6 +19,7 @@ import pytest
 from fakes.batch import BatchServer, batch_server, image
 from fakes.capture import RunningCapture, capture_server
 from fakes.libraries import TENANT, OpenLibrary, made, open_library
+from fakes.monitor_pictures import monitor_folder
 from vidence.batch.v1 import batch_service_pb2 as batch_pb
 from vidence.capture.v1 import capture_service_pb2 as capture_pb
 from vidence_server.capture.app import MIGRATIONS as CAPTURE_MIGRATIONS
@@ -135,12 +136,11 @@ async def house(folder: Path, sealing: Sealing | None, url: str = "") -> AsyncIt
         snapshots = await stack.enter_async_context(
             FolderBlobs(folder / MONITOR_IMAGES, clock=clock, ids=ids, form=sealing)
         )
-        read_only = FolderBlobs(folder / MONITOR_IMAGES, clock=clock, ids=ids, form=sealing)
         capture = await stack.enter_async_context(
             capture_server(
                 folder,
                 form=sealing,
-                snapshots=MonitorSnapshots({"default": read_only}),
+                snapshots=MonitorSnapshots({"default": monitor_folder(folder, form=sealing)}),
                 database=place.database("capture", migrations=CAPTURE_MIGRATIONS),
             )
         )

@@ -18,6 +18,7 @@ COMPLETE, PARTIAL = erasure.PURGE_STATE_COMPLETE, erasure.PURGE_STATE_PARTIAL
 EVERYTHING = {
     "capture_session": 1,
     "capture_image": 2,
+    "monitor_image": 1,
     "batch": 1,
     "batch_item": 1,
     "job": 1,

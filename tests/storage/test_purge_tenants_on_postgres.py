@@ -53,7 +53,7 @@ def test_a_purge_keeps_to_its_tenant_and_outlives_kill_9(
     try:
         for tenant, key in keys.items():
             with client_of(suite, key) as client:
-                fill(client, tenant)
+                fill(client, tenant, data)
         for mark in (*marks(ACME), *marks(GLOBEX)):
             assert own_database.now.values_with(mark) or files_with(data, mark), mark
         theirs = own_database.now.values_with(*marks(GLOBEX))

@@ -16,6 +16,7 @@ import pytest
 from eventually import PATIENCE_S, eventually
 from fakes.capture import RunningCapture, capture_server
 from fakes.inference import TurnableClock
+from fakes.monitor_pictures import monitor_folder
 from fakes.runtime import error_info, status_of
 from vidence.capture.v1 import capture_service_pb2 as pb
 from vidence.capture.v1 import session_event_pb2, session_pb2
@@ -115,9 +116,9 @@ async def test_the_snapshot_of_a_person_is_fetched_as_any_picture(tmp_path: Path
     jpeg = cv2.imencode(".jpg", np.full((40, 30, 3), 90, np.uint8))[1].tobytes()
     async with FolderBlobs(tmp_path / "monitor_images", clock=clock, ids=IdFactory(clock)) as of_monitor:
         blob = await of_monitor.put(jpeg, tenant="default", expire_time=clock.now() + timedelta(hours=1))
-    read_only = FolderBlobs(tmp_path / "monitor_images", clock=clock, ids=IdFactory(clock))
+    snapshots = MonitorSnapshots({"default": monitor_folder(tmp_path)})
     image_id = blob.id.replace("blb_", "img_")
-    async with capture_server(tmp_path, snapshots=MonitorSnapshots({"default": read_only})) as server:
+    async with capture_server(tmp_path, snapshots=snapshots) as server:
         messages = [message async for message in server.stub.GetImage(pb.GetImageRequest(image_id=image_id))]
         start = next(message.image_start for message in messages if message.HasField("image_start"))
         assert (start.image.id, start.image.sha256, start.size_bytes) == (image_id, blob.sha256, len(jpeg))

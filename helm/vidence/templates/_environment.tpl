@@ -11,6 +11,8 @@ VIDENCE_METRICS__PORT: "9464"
 {{- if $component.grpc }}
 VIDENCE_SERVER__HOST: 0.0.0.0
 VIDENCE_SERVER__PORT: {{ $component.port | quote }}
+{{- end }}
+{{- if or $component.grpc (eq $name "bridge") }}
 VIDENCE_SERVER__DRAIN_GRACE_S: {{ $values.drain.graceSeconds | quote }}
 {{- end }}
 {{- if or $component.grpc (eq $name "worker") }}

@@ -10,8 +10,9 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http.client import HTTPMessage
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import jwt
 import structlog
@@ -172,14 +173,13 @@ def url_of(url: str) -> Fetch:
     Raises:
         DomainError: CONFIGURATION_INVALID for any other address.
     """
-    parts = urllib.parse.urlsplit(url)
-    here = parts.scheme == "http" and parts.hostname in {"127.0.0.1", "localhost", "::1"}
-    if parts.scheme != "https" and not here:
+    if not _is_guarded(url):
         raise DomainError(Reason.CONFIGURATION_INVALID, "access.jwt.jwks_url must be an https:// address.")
+    opener = urllib.request.build_opener(_GuardedRedirects)
 
     def fetch() -> bytes:
         try:
-            with urllib.request.urlopen(url, timeout=_FETCH_S) as answer:  # noqa: S310  # checked above
+            with opener.open(url, timeout=_FETCH_S) as answer:
                 encoded: bytes = answer.read(_MAX_BYTES)
         except (OSError, ValueError) as error:
             raise DomainError(
@@ -188,3 +188,27 @@ def url_of(url: str) -> Fetch:
         return encoded
 
     return fetch
+
+
+def _is_guarded(url: str) -> bool:
+    parts = urllib.parse.urlsplit(url)
+    here = parts.scheme == "http" and parts.hostname in {"127.0.0.1", "localhost", "::1"}
+    return parts.scheme == "https" or here
+
+
+class _GuardedRedirects(urllib.request.HTTPRedirectHandler):
+    """Goes where an answer leads only if the keys come from there as safely."""
+
+    def redirect_request(  # noqa: PLR0917  # as the library calls it
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        """Raises `ValueError` where it leads into the open."""
+        if not _is_guarded(newurl):
+            raise ValueError("the keys of tokens would come in the open")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)

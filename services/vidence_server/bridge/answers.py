@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Coroutine
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any
 
 from starlette.types import Receive, Scope, Send
@@ -15,6 +15,8 @@ from vidence_server.bridge.statistics import BridgeStatistics
 
 STALLED_S = 60.0
 """A peer that takes nothing for so long, heartbeats neither, is cut; it comes back with its cursor."""
+_LAST_WORDS_S = 2.0
+"""What a peer has to take the last words of a bridge that stops."""
 _HEADERS = ((b"cache-control", b"no-cache, no-transform"), (b"x-accel-buffering", b"no"))
 
 
@@ -25,7 +27,7 @@ class StreamAnswer:
         pieces: What is written; closed at the end, however that comes.
         peer: Who reads it.
         framing: How it is written.
-        draining: Set when the bridge stops.
+        draining: Set when it has to end, because the bridge stops.
         statistics: Counted in.
         media_type: Of raw pieces.
     """
@@ -42,9 +44,12 @@ class StreamAnswer:
     ) -> None:
         self._pieces = pieces
         self._peer = peer
+        self._framing = framing
         self._media_type = (media_type or framing.media_type).encode()
         self._draining = draining
         self._statistics = statistics
+        self._turn = asyncio.Lock()
+        self._over = False
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         """Writes until one of the three ends: the stream, the peer, the bridge."""
@@ -62,17 +67,33 @@ class StreamAnswer:
             async for piece in pieces:
                 try:
                     async with asyncio.timeout(STALLED_S):
-                        await send({"type": "http.response.body", "body": piece, "more_body": True})
+                        await self._say(send, piece)
                 except TimeoutError:
                     # Nothing can be said to somebody who does not listen; the connection closes.
                     self._statistics.stalled += 1
                     return
                 self._statistics.sent += 1
-        await send({"type": "http.response.body", "body": b""})
+        await self._say(send, b"", last=True)
 
     async def _drained(self, send: Send) -> None:
         await self._draining.wait()
-        await send({"type": "http.response.body", "body": b""})
+        if self._framing.is_raw:
+            # An end without an error would say that the bytes are whole: the connection breaks instead.
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_WORDS_S):
+                # After the piece that is being written: the cursor of the last words covers it, and no more.
+                async with self._turn:
+                    await self._say_now(send, self._framing.stop(), last=True)
+
+    async def _say(self, send: Send, piece: bytes, *, last: bool = False) -> None:
+        async with self._turn:
+            if not self._over:
+                await self._say_now(send, piece, last=last)
+
+    async def _say_now(self, send: Send, piece: bytes, *, last: bool) -> None:
+        self._over = last
+        await send({"type": "http.response.body", "body": piece, "more_body": not last})
 
 
 async def first_of(*works: Coroutine[Any, Any, None]) -> None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from types import FrameType
 from typing import Any
 
 import structlog
@@ -32,16 +30,16 @@ from vidence_server.bridge.services import ALIASES, SOCKETS
 from vidence_server.bridge.settings import BridgeSettings
 from vidence_server.bridge.sockets import Sockets
 from vidence_server.bridge.statistics import COUNTERS
+from vidence_server.bridge.stopping import ClosingAnswers, StoppableServer
 from vidence_server.bridge.tracing import RequestSpans
 from vidence_server.bridge.upstream import open_upstream
 from vidence_server.core.clock import Clock
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.runtime.access_settings import TlsSettings
 from vidence_server.runtime.metrics import Metrics
-from vidence_server.runtime.own_calls import OwnCalls, peer_credentials
+from vidence_server.runtime.own_calls import OwnCalls, peer_tls
 from vidence_server.runtime.tracing import Tracing
 
-_STOP_S = 2
 _VERBS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 _BACKLOG = 1024
 
@@ -75,7 +73,8 @@ def build_app(bridge: Bridge, *, version: str, clock: Clock, tracing: Tracing | 
         Mount("/", pages_app(bridge.settings.pages_dir)),
     ]
     hosts = [host.strip("[]") if "*" not in bridge.settings.hosts else "*" for host in bridge.settings.hosts]
-    middleware = [Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)]
+    middleware = [Middleware(ClosingAnswers, draining=bridge.draining)]
+    middleware += [Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)]
     if tracing is not None and tracing.calls is not None:
         middleware.insert(0, Middleware(RequestSpans, spans=tracing.calls, contract=bridge.contract))
     return Starlette(routes=routes, middleware=middleware)
@@ -100,19 +99,30 @@ async def serve_bridge(
     version: str,
     clock: Clock,
     tls: TlsSettings,
+    drain_grace_s: float,
     tracing: Tracing | None = None,
 ) -> None:
-    """Serves until SIGTERM or SIGINT; streams are told to come back.
+    """Serves until SIGTERM or SIGINT; streams are told to come back, calls are finished.
+
+    Args:
+        settings: Of the bridge.
+        metrics: Where it counts.
+        version: Of the suite.
+        clock: Now.
+        tls: What it shows, and whom it believes.
+        drain_grace_s: Time that running calls get to finish at a stop.
+        tracing: Where its spans go.
 
     Raises:
         DomainError: CONFIGURATION_INVALID where it cannot listen, or a certificate is not in order.
     """
     log = structlog.get_logger(__name__)
     own = OwnTls(tls) if settings.tls else None
-    async with open_bridge(settings, OwnCalls(peer_credentials(tls))) as bridge, _looked_after(own):
+    async with open_bridge(settings, OwnCalls(peer_tls(tls))) as bridge, _looked_after(own):
         metrics.export("bridge", lambda: bridge.statistics, counters=COUNTERS)
         application = build_app(bridge, version=version, clock=clock, tracing=tracing)
-        server = _Server(_config(application, settings, own), bridge.draining)
+        config = _config(application, settings, own)
+        server = StoppableServer(config, bridge.draining, bridge.overdue, drain_grace_s)
         with _listen(settings) as door:
             host, port = door.getsockname()[:2]
             log.info("listening", address=f"{host}:{port}", services=["bridge"])
@@ -132,31 +142,6 @@ class _Config(uvicorn.Config):
         super().load()
         if self._own is not None:
             self.ssl = self._own.context
-
-
-class _Server(uvicorn.Server):
-    """Ends long streams itself: uvicorn would wait for them."""
-
-    def __init__(self, config: uvicorn.Config, draining: asyncio.Event) -> None:
-        super().__init__(config)
-        self._draining = draining
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self._draining.set()
-        super().handle_exit(sig, frame)
-
-    @contextlib.contextmanager
-    def capture_signals(self):  # type: ignore[no-untyped-def]  # as uvicorn has it
-        """Takes the signals while it serves, and does not raise them again: to stop when asked is right."""
-        loop = asyncio.get_running_loop()
-        numbers = (signal.SIGINT, signal.SIGTERM)
-        for number in numbers:
-            loop.add_signal_handler(number, self.handle_exit, number, None)
-        try:
-            yield
-        finally:
-            for number in numbers:
-                loop.remove_signal_handler(number)
 
 
 @asynccontextmanager
@@ -185,7 +170,6 @@ def _config(app: Starlette, settings: BridgeSettings, own: OwnTls | None) -> uvi
         proxy_headers=False,
         # Longer than Envoy keeps an idle connection: it is Envoy that closes.
         timeout_keep_alive=75,
-        timeout_graceful_shutdown=_STOP_S,
         backlog=_BACKLOG,
         ws="websockets-sansio",
         ws_max_size=settings.socket_message_bytes,

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 from vidence_server.bridge.answers import StreamAnswer, first_of
 from vidence_server.bridge.contract import Contract, Match
 from vidence_server.bridge.envoy.origins import is_allowed
-from vidence_server.bridge.framing import ENDED, RETRY, Framing
+from vidence_server.bridge.framing import ENDED, RETRY, Framing, stopping
 from vidence_server.bridge.path_template import PathTemplate
 from vidence_server.bridge.peer import Peer
 from vidence_server.bridge.plain import dumps, to_plain
@@ -40,7 +40,9 @@ class Bridge:
     settings: BridgeSettings
     statistics: BridgeStatistics = field(default_factory=BridgeStatistics)
     draining: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when the bridge stops: streams end, and clients come back."""
+    """Set when the bridge stops: streams that are watched end, and clients come back."""
+    overdue: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the grace of a stop is over: calls and results that still run fail with DRAINING."""
 
     def check_origin(self, headers: dict[str, str]) -> None:
         """Refuses pages that may not ask; a browser sends their requests first and hides the answers later.
@@ -110,11 +112,16 @@ class Calls:
 
         # A peer that goes away cancels the call, and with it the work.
         watching = [] if not isinstance(sent, Message) else [peer.gone()]
-        await first_of(call(), *watching)
+        await first_of(call(), *watching, self._stopped())
+        if not found and self._bridge.overdue.is_set():
+            raise stopping()
         if not found:
             raise DomainError(Reason.CANCELLED, "The client went away.")
         body = dumps(to_plain(found[0], self._bridge.contract.pool))
         return Response(body, media_type="application/json", headers={"cache-control": "no-cache"})
+
+    async def _stopped(self) -> None:
+        await self._bridge.overdue.wait()
 
     async def _stream(self, call: StreamCall, peer: Peer, framing: Framing) -> ASGIApp:
         """Waits for the first response: until then a failure still has a status of its own."""
@@ -129,7 +136,8 @@ class Calls:
             _pieces(call, first, responses, framing),
             peer,
             framing,
-            draining=self._bridge.draining,
+            # A result that still comes has the grace of the stop; a watch has no end to wait for.
+            draining=self._bridge.draining if framing.is_watch else self._bridge.overdue,
             statistics=self._bridge.statistics,
             media_type=media_type,
         )

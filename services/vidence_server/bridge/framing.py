@@ -11,12 +11,16 @@ from google.protobuf.message import Message
 from vidence_server.bridge.contract import Rpc
 from vidence_server.bridge.items import items_of
 from vidence_server.bridge.plain import dumps, to_plain
-from vidence_server.bridge.problems import Problem
+from vidence_server.bridge.problems import Problem, problem_of
+from vidence_server.core.errors import DomainError, Reason
 
 HTTP_BODY = "google.api.HttpBody"
 ENDED = "ended"
 """Id under which a browser asks again for a stream that is over: the answer is 204, and it stops asking."""
-RETRY = b"retry: 3000\n\n"
+RETRY_MS = 3000
+RETRY = b"retry: %d\n\n" % RETRY_MS
+_DRAINING = 1
+"""`DISCONNECT_REASON_DRAINING`"""
 
 
 @dataclass(slots=True)
@@ -40,6 +44,7 @@ class Framing:
         self._progress = _Progress()
         self._write: Callable[[Message], Iterator[str]] = self._events if events else self._line
         self.is_events = events
+        self.is_watch = rpc.is_watch
         self.is_raw = not events and rpc.response.DESCRIPTOR.full_name == HTTP_BODY
 
     @property
@@ -56,7 +61,10 @@ class Framing:
         """One response."""
         if self.is_raw:
             return bytes(getattr(response, "data", b""))
-        return "".join(self._write(response)).encode()
+        text = "".join(self._write(response)).encode()
+        if self._rpc.is_watch:
+            self._progress.cursor = getattr(response, "cursor", "") or self._progress.cursor
+        return text
 
     def end(self) -> bytes:
         """What comes last where the stream ended well: a browser does not ask for it again."""
@@ -73,6 +81,20 @@ class Framing:
             return f"event: failed\ndata: {dumps(plain)}\n\n".encode()
         return (dumps({"error": plain}) + "\n").encode()
 
+    def stop(self) -> bytes:
+        """What comes last where the bridge stops first: who watches resumes, what is a result is not whole.
+
+        Empty for raw bytes, which have no place for it: their connection has to break.
+        """
+        if self._rpc.is_watch:
+            last = self._rpc.response()
+            disconnected = last.control.disconnected  # type: ignore[attr-defined]  # the shape of watch streams
+            disconnected.reason = _DRAINING
+            disconnected.retry_delay.FromMilliseconds(RETRY_MS)
+            last.cursor = disconnected.cursor = self._progress.cursor  # type: ignore[attr-defined]  # see above
+            return self.write(last)
+        return self.fail(problem_of(stopping()))
+
     def _line(self, response: Message) -> Iterator[str]:
         yield dumps(to_plain(response, self._pool)) + "\n"
 
@@ -84,3 +106,8 @@ class Framing:
             # A type may be any text; a line break would begin another field.
             name = " ".join(item.name.split())
             yield f"{resume}event: {name}\ndata: {dumps(item.envelope)}\n\n"
+
+
+def stopping() -> DomainError:
+    """Why the bridge does not finish what it was asked for."""
+    return DomainError(Reason.DRAINING, "The bridge is shutting down.", retry_after_s=RETRY_MS / 1000)

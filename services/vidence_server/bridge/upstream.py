@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 
 from vidence_server.bridge.contract import Rpc
 from vidence_server.bridge.settings import BridgeSettings
+from vidence_server.runtime.dialled import Dialled
 from vidence_server.runtime.own_calls import OwnCalls
 
 Metadata: TypeAlias = Sequence[tuple[str, str]]
@@ -47,17 +48,17 @@ class Upstream:
     """Calls any RPC of the contract, on one channel per address.
 
     Args:
-        channels: By address.
+        dialled: By address.
         settings: Where each service is.
     """
 
-    def __init__(self, channels: Mapping[str, grpc.aio.Channel], settings: BridgeSettings) -> None:
-        self._channels = channels
+    def __init__(self, dialled: Mapping[str, Dialled], settings: BridgeSettings) -> None:
+        self._dialled = dialled
         self._settings = settings
 
     def channel(self, service: str) -> grpc.aio.Channel:
-        """The channel of a service, by its name in the table."""
-        return self._channels[address_of(service, self._settings)]
+        """The channel of a service for a new call, by its name in the table."""
+        return self._dialled[address_of(service, self._settings)].channel()
 
     async def unary(self, rpc: Rpc, request: Message, metadata: Metadata) -> Message:
         """The answer of a call that gives one.
@@ -107,10 +108,10 @@ async def open_upstream(
         own_calls: Over what they are dialled. Its key is not used: calls carry what their request carried.
     """
     async with AsyncExitStack() as stack:
-        channels: dict[str, grpc.aio.Channel] = {}
+        dialled: dict[str, Dialled] = {}
         for address in {address_of(service, settings) for service in services}:
-            channels[address] = await stack.enter_async_context(own_calls.channel(address, _OPTIONS))
-        yield Upstream(channels, settings)
+            dialled[address] = await stack.enter_async_context(Dialled(address, own_calls, _OPTIONS))
+        yield Upstream(dialled, settings)
 
 
 def address_of(service: str, settings: BridgeSettings) -> str:

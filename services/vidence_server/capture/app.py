@@ -156,7 +156,8 @@ async def open_service(
         for service in services.values():
             await stack.enter_async_context(service)
         own = CaptureTenants(services, store)
-        yield Capture(own, album, texts, SubjectErasing(opened, own, store, blobs), relay)
+        erasing = SubjectErasing(opened, own, store, blobs, helpers.snapshots)
+        yield Capture(own, album, texts, erasing, relay)
 
 
 def _album(

@@ -1,4 +1,4 @@
-"""Erases a person's sessions with their pictures."""
+"""Erases a person's sessions with their pictures, and the pictures that a monitor keeps."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vidence_server.capture.live import LiveSession
+from vidence_server.capture.ports import Snapshots
 from vidence_server.capture.store import OwnSession, SessionStore
 from vidence_server.capture.tenants import CaptureTenants
 from vidence_server.core.erasure import Erasure, KindCount, counted
@@ -27,12 +28,14 @@ class SubjectErasing:
     tenants: CaptureTenants
     store: SessionStore
     blobs: BlobStore
+    snapshots: Snapshots | None = None
+    """Of a monitor; None: there are none here."""
 
     async def erase(self, tenant: str, subject_id: str, *, dry_run: bool) -> Erasure:
         """Erases a subject's sessions and pictures, or only counts them.
 
-        A session of this process that is not over is cancelled; one of another process counts as failed
-        until it is over there.
+        Pictures of a monitor are found that recognised the subject; they are in no session. A session of this
+        process that is not over is cancelled; one of another process counts as failed until it is over there.
 
         Raises:
             DomainError: STORAGE_FULL, STORAGE_FAILED; to be repeated.
@@ -48,11 +51,15 @@ class SubjectErasing:
                 # What was told of the sessions of all is in memory, the person's among them.
                 self.tenants.of(tenant).feed.log.forget()
             await empty_log(self.database)
+        watched = 0
+        if self.snapshots is not None:
+            watched = await self.snapshots.erase(tenant, subject_id, dry_run=dry_run)
         kept = sum(image.session_id in failed for image in images)
         return counted(
             (
                 _kind("capture_session", len(sessions), len(failed), dry_run=dry_run),
                 _kind("capture_image", len(images), kept, dry_run=dry_run),
+                _kind("monitor_image", watched, 0, dry_run=dry_run),
             ),
             [f"sessions/{session.id}" for session in sessions],
         )

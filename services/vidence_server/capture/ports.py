@@ -151,3 +151,11 @@ class Snapshots(Protocol):
     async def find(self, tenant: str, image_id: str) -> FoundPicture:
         """A snapshot of a tenant's monitor; raises `DomainError`, IMAGE_NOT_FOUND."""
         ...
+
+    async def erase(self, tenant: str, subject_id: str, *, dry_run: bool) -> int:
+        """Erases those that show a subject, or only counts them; gives how many there were.
+
+        Raises:
+            DomainError: STORAGE_FAILED; to be repeated.
+        """
+        ...

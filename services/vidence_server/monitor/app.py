@@ -32,6 +32,7 @@ from vidence_server.monitor.sources import SourceAddress, open_source
 from vidence_server.monitor.store import AppearanceJournal, JournalSettings
 from vidence_server.runtime.metrics import Metrics
 from vidence_server.storage.blob_format import BlobFormat
+from vidence_server.storage.blob_subjects import BlobSubjects
 from vidence_server.storage.blobs import FolderBlobs
 from vidence_server.storage.database import Database
 from vidence_server.storage.location import StateLocation
@@ -176,8 +177,11 @@ async def open_monitor(
         gallery = await _gallery(settings, library, engine, faces, rule=rule, clock=clock)
         outbox = Outbox(database)
         relay = await stack.enter_async_context(Relay(outbox, bus, clock=clock, random=random))
-        images = FolderBlobs(location.folder / images_of(settings.tenant), clock=clock, ids=ids, form=form)
-        snapshots = await _snapshots(stack, settings, engine, images, clock)
+        folder = location.folder / images_of(settings.tenant)
+        images = FolderBlobs(folder, clock=clock, ids=ids, form=form)
+        snapshots = await _snapshots(
+            stack, settings, engine, blobs=images, subjects=BlobSubjects(folder), clock=clock
+        )
         journal = await stack.enter_async_context(_journal(settings, database, outbox, clock))
         heard = ToldJournal(journal, told)
         around = Surroundings(faces, gallery, snapshots, heard, clock, ids, random)
@@ -213,13 +217,19 @@ def images_of(tenant: str) -> str:
 
 
 async def _snapshots(
-    stack: AsyncExitStack, settings: MonitorSettings, engine: Engine, blobs: FolderBlobs, clock: Clock
+    stack: AsyncExitStack,
+    settings: MonitorSettings,
+    engine: Engine,
+    *,
+    blobs: FolderBlobs,
+    subjects: BlobSubjects,
+    clock: Clock,
 ) -> SnapshotStore:
     if not settings.snapshots:
         return NoSnapshots()
     await stack.enter_async_context(blobs)
     keep_for = timedelta(hours=settings.snapshot_hours)
-    return BlobSnapshots(blobs, engine, clock=clock, keep_for=keep_for, tenant=settings.tenant)
+    return BlobSnapshots(blobs, subjects, engine, clock=clock, keep_for=keep_for, tenant=settings.tenant)
 
 
 async def _of_folder(

@@ -122,6 +122,17 @@ def _people(folder: Path) -> list[tuple[str, list[Path]]]:
             raise DomainError(
                 Reason.CONFIGURATION_INVALID, f"A person's name is longer than {_LONGEST_NAME} characters."
             )
+        if paths and not _is_text(person.name):
+            raise DomainError(Reason.CONFIGURATION_INVALID, "A person's name is no text in UTF-8.")
         if paths:
             found.append((person.name, paths))
     return found
+
+
+def _is_text(name: str) -> bool:
+    """Whether events and digests can hold the name of a folder, which may be any bytes."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -110,6 +110,15 @@ class SnapshotStore(Protocol):
         """Keeps the face and what is around it; None where that fails: watching goes on."""
         ...
 
+    async def name(self, snapshot: Snapshot, name: str) -> bool:
+        """Makes a picture one that is found by the person whom it shows, before anybody is told who it is.
+
+        Returns:
+            False where that failed and the picture could not be removed either: then the name must not be
+            told.
+        """
+        ...
+
 
 class Journal(Protocol):
     """Keeps what is told. Takes no time, never fails."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -19,11 +19,13 @@ from vidence_server.monitor.domain.appearances import (
     PersonIdentified,
     PersonLeft,
     Sight,
+    Snapshot,
 )
 from vidence_server.monitor.domain.tracker import Appeared, Identified, Left, Look, Sighting, Tracker
 from vidence_server.monitor.ports import Faces, Gallery, Journal, OpenSource, SnapshotStore
 from vidence_server.monitor.reader import Frame, FrameReader, ReaderCounts, SourceFailedError
 from vidence_server.monitor.settings import MonitorSettings
+from vidence_server.monitor.statistics import MonitorStatistics
 from vidence_server.vision.faces.embedding import similarity
 from vidence_server.vision.faces.face import Face, Template
 
@@ -52,37 +54,12 @@ class Surroundings:
 
 
 @dataclass(frozen=True, slots=True)
-class MonitorStatistics:
-    """What was seen. Counters start with the process."""
-
-    source_open: int
-    """1 while the source gives frames."""
-    source_failures: int
-    """How often it could not be opened, broke or fell silent."""
-    last_frame_age_s: float
-    """Since the last frame was looked at; since the start before the first."""
-    frames_read: int
-    frames_skipped: int
-    frames_dropped: int
-    frames_unreadable: int
-    frames_analysed: int
-    frames_failed: int
-    """Frames that were taken and could not be looked at."""
-    analysis_s_sum: float
-    """Time from taking frames to being done with them."""
-    present: int
-    """People who are there now."""
-    appeared: int
-    identified: int
-    left: int
-
-
-@dataclass(frozen=True, slots=True)
 class _Person:
     """An appearance that is open."""
 
     appearance_id: str
     first_seen: datetime
+    snapshot: Snapshot | None = None
 
 
 class Monitor:
@@ -184,7 +161,7 @@ class Monitor:
                 case Appeared():
                     await self._appeared(change, faces[change.index], frame)
                 case Identified():
-                    self._identified(change, frame)
+                    await self._identified(change, frame)
                 case Left():
                     self._left(change)
         for key, at_s in self._tracker.seen().items():
@@ -217,6 +194,8 @@ class Monitor:
         sight = Sight(face.box, face.confidence, width, height)
         person = _Person(self._around.ids.new("apr"), self._time_of(change.first_seen_s))
         self._people[change.key] = person
+        snapshot = await self._around.snapshots.keep(frame.pixels, sight)
+        self._people[change.key] = replace(person, snapshot=snapshot)
         self._tell(
             PersonAppeared(
                 person.appearance_id,
@@ -225,14 +204,18 @@ class Monitor:
                 person.first_seen,
                 frame.position_s,
                 sight,
-                await self._around.snapshots.keep(frame.pixels, sight),
+                snapshot,
             )
         )
 
-    def _identified(self, change: Identified, frame: Frame) -> None:
+    async def _identified(self, change: Identified, frame: Frame) -> None:
+        person = self._people[change.key]
+        # First: after a crash no picture is left that is known to be somebody's and not found as such.
+        if person.snapshot and not await self._around.snapshots.name(person.snapshot, change.name):
+            return
         self._tell(
             PersonIdentified(
-                self._people[change.key].appearance_id,
+                person.appearance_id,
                 self._settings.name,
                 frame.time,
                 frame.position_s,

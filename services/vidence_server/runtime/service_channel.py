@@ -9,6 +9,7 @@ from typing import Self
 import grpc
 
 from vidence_server.core.errors import DomainError, Reason
+from vidence_server.runtime.dialled import Dialled
 from vidence_server.runtime.own_calls import OwnCalls
 
 # Whoever calls backs off by itself; the channel's own back-off, of minutes, would come on top of it.
@@ -16,7 +17,7 @@ _OPTIONS = [("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_bac
 
 
 class ServiceChannel:
-    """One channel, from the beginning of its context to the end.
+    """One address, from the beginning of its context to the end.
 
     A call waits a moment for the connection, then fails: when to try again is for the caller to decide.
     """
@@ -32,24 +33,21 @@ class ServiceChannel:
             called: The service, in errors for people: `The bus`.
             connect_s: Longest wait for the connection, s.
         """
-        self._address = address
         self._own_calls = own_calls or OwnCalls()
         self._called = called
         self._connect_s = connect_s
-        self._channel: grpc.aio.Channel | None = None
+        self._dialled = Dialled(address, self._own_calls, _OPTIONS)
 
     async def __aenter__(self) -> Self:
         """Makes the channel; does not wait for the service."""
-        self._channel = self._own_calls.channel(self._address, _OPTIONS)
+        await self._dialled.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Closes the channel."""
-        if self._channel is not None:
-            await self._channel.close()
-            self._channel = None
+        await self._dialled.__aexit__(kind, error, traceback)
 
     async def ready(self) -> grpc.aio.Channel:
         """The channel, connected.
@@ -57,15 +55,16 @@ class ServiceChannel:
         Raises:
             DomainError: NOT_READY where the service is away.
         """
-        if self._channel is None:
+        if not self._dialled.opened:
             raise RuntimeError(f"{self._called.lower()} is reached inside the client's context only")
+        channel = self._dialled.channel()
         try:
             # A call on a channel that lost its connection fails at once and only begins to connect.
             async with asyncio.timeout(self._connect_s):
-                await self._channel.channel_ready()
+                await channel.channel_ready()
         except TimeoutError:
             raise DomainError(Reason.NOT_READY, f"{self._called} cannot be reached.") from None
-        return self._channel
+        return channel
 
     def metadata(self, tenant: str) -> tuple[tuple[str, str], ...]:
         """What a call for this tenant carries."""

@@ -64,9 +64,10 @@ def samples(
     elif is_dataclass(value):
         for member in fields(value):
             yield from samples(
-                f"{name}_{_metric_name(member.name)}", getattr(value, member.name), labels, member.name
+                f"{name}_{metric_name(member.name)}", getattr(value, member.name), labels, member.name
             )
 
 
-def _metric_name(field: str) -> str:
+def metric_name(field: str) -> str:
+    """What a field is called in the name of its metric: units are written out."""
     return "_".join(_UNITS.get(part, part) for part in field.split("_"))

@@ -130,16 +130,21 @@ def check_peers(settings: TlsSettings) -> None:
     """
     if settings.peer_ca is None:
         return
-    try:
-        x509.load_pem_x509_certificates(read_bytes(settings.peer_ca))
-    except ValueError as error:
-        raise DomainError(
-            Reason.CONFIGURATION_INVALID, f"{settings.peer_ca}: holds no certificate in PEM."
-        ) from error
+    read_authorities(settings.peer_ca)
     if (settings.certificate is None) != (settings.key is None):
         raise DomainError(Reason.CONFIGURATION_INVALID, "TLS needs both tls.certificate and tls.key.")
     if settings.certificate is not None and settings.key is not None:
         check_pair(read_bytes(settings.certificate), read_bytes(settings.key))
+
+
+def read_authorities(path: Path) -> bytes:
+    """A file of certificates, PEM; raises `DomainError`, CONFIGURATION_INVALID, where it holds none."""
+    content = read_bytes(path)
+    try:
+        x509.load_pem_x509_certificates(content)
+    except ValueError as error:
+        raise DomainError(Reason.CONFIGURATION_INVALID, f"{path}: holds no certificate in PEM.") from error
+    return content
 
 
 def read_bytes(path: Path) -> bytes:

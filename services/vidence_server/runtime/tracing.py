@@ -12,6 +12,9 @@ from vidence_server.core.spans import NoSpans, Spans, SpanValue
 from vidence_server.runtime.metrics import Metrics
 from vidence_server.runtime.settings import Section
 
+SPAN_COUNTERS = ("ended", "exported", "failed")
+"""Statistics of spans that only ever grow."""
+
 
 class TracingSettings(Section):
     """OpenTelemetry traces, sent by OTLP over gRPC."""
@@ -92,7 +95,7 @@ async def open_tracing(
     from vidence_server.runtime.tracing_export import ExportedSpans  # noqa: PLC0415  # see above
 
     spans = ExportedSpans(settings, version=version)
-    metrics.export("tracing", spans.statistics, counters=("ended", "exported", "failed"))
+    metrics.export("tracing", spans.statistics, counters=SPAN_COUNTERS)
     try:
         yield Tracing(spans)
     finally:

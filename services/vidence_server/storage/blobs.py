@@ -120,7 +120,7 @@ class FolderBlobs:
         Raises:
             DomainError: STORAGE_FAILED.
         """
-        await _in_thread(self._folder.mkdir, mode=0o700, parents=True, exist_ok=True)
+        await in_thread(self._folder.mkdir, mode=0o700, parents=True, exist_ok=True)
         self._sweeper = asyncio.create_task(self._sweep_again(), name="sweeper of blobs")
         return self
 
@@ -136,25 +136,25 @@ class FolderBlobs:
         """Keeps bytes; see `BlobStore.put`."""
         label = self._label(tenant, self._ids.new("blb"))
         path = self._folder / label.id
-        digest = await _in_thread(_write, path, data, expire_time.timestamp(), self._form, label)
+        digest = await in_thread(_write, path, data, expire_time.timestamp(), self._form, label)
         return BlobRef(label.id, digest, len(data))
 
     async def get(self, blob_id: str, *, tenant: str) -> bytes:
         """All of the bytes; see `BlobStore.get`."""
         with await self._open(blob_id) as file:
-            return await _in_thread(b"".join, self._form.pieces(file, self._label(tenant, blob_id)))
+            return await in_thread(b"".join, self._form.pieces(file, self._label(tenant, blob_id)))
 
     async def chunks(self, blob_id: str, *, tenant: str) -> AsyncIterator[bytes]:
         """The bytes in pieces; see `BlobStore.chunks`."""
         with await self._open(blob_id) as file:
             pieces = self._form.pieces(file, self._label(tenant, blob_id))
-            while piece := await _in_thread(next, pieces, b""):
+            while piece := await in_thread(next, pieces, b""):
                 yield piece
 
     async def delete(self, blob_id: str) -> None:
         """Forgets the bytes; see `BlobStore.delete`."""
         if _ID.fullmatch(blob_id):
-            await _in_thread(_remove, self._folder, blob_id)
+            await in_thread(_remove, self._folder, blob_id)
 
     async def sweep(self) -> int:
         """Removes what has expired; gives how many.
@@ -162,7 +162,7 @@ class FolderBlobs:
         Raises:
             DomainError: STORAGE_FAILED.
         """
-        return await _in_thread(_remove_expired, self._folder, self._now_s())
+        return await in_thread(_remove_expired, self._folder, self._now_s())
 
     async def _sweep_again(self) -> None:
         while True:
@@ -175,7 +175,7 @@ class FolderBlobs:
     async def _open(self, blob_id: str) -> BinaryIO:
         # The id becomes the name of a file: nothing but an id may pass.
         if _ID.fullmatch(blob_id):
-            file = await _in_thread(_open_unexpired, self._folder / blob_id, self._now_s())
+            file = await in_thread(_open_unexpired, self._folder / blob_id, self._now_s())
             if file is not None:
                 return file
         raise DomainError(Reason.BLOB_NOT_FOUND, "These bytes are not kept, or no longer.")
@@ -239,7 +239,8 @@ def _remove(folder: Path, blob_id: str) -> None:
 
 
 def _remove_expired(folder: Path, now_s: float) -> int:
-    return sum(_remove_if_expired(folder, path, now_s) for path in folder.iterdir())
+    # In the order of their names: `blb_…` goes before the `sub_…` of `BlobSubjects` that leads to it.
+    return sum(_remove_if_expired(folder, path, now_s) for path in sorted(folder.iterdir()))
 
 
 def _remove_if_expired(folder: Path, path: Path, now_s: float) -> bool:
@@ -255,7 +256,8 @@ def _remove_if_expired(folder: Path, path: Path, now_s: float) -> bool:
     return expired
 
 
-async def _in_thread(call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+async def in_thread(call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+    """What a call gives that touches the disk; raises `DomainError`, STORAGE_FULL, STORAGE_FAILED."""
     try:
         return await asyncio.to_thread(partial(call, *args, **kwargs))
     except OSError as error:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import random
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from pathlib import Path
 
 from vidence.extraction.v1 import extraction_service_pb2 as pb
 from vidence_server.capture import app
 from vidence_server.capture.reading import ExtractDocument
-from vidence_server.capture.snapshots import MonitorSnapshots
+from vidence_server.capture.snapshots import MonitorFolder, MonitorSnapshots
+from vidence_server.encryption.sealing import Sealing
 from vidence_server.extraction import app as extraction
 from vidence_server.extraction import convert
 from vidence_server.extraction.service import ExtractionRequest, ExtractionService
 from vidence_server.inference.engine import Priority
 from vidence_server.monitor.app import images_of
+from vidence_server.storage.blob_subjects import BlobSubjects
 from vidence_server.storage.blobs import FolderBlobs
 from vidence_server.suite.at_rest import sealing_of
 from vidence_server.suite.process import Process
@@ -44,10 +47,8 @@ async def open_service(process: Process) -> None:
     blobs = await process.stack.enter_async_context(
         FolderBlobs(folder / IMAGES, clock=process.clock, ids=process.ids, form=form)
     )
-    # Opened to read only: the monitor, another process, sweeps its own pictures.
     of_monitors = {
-        tenant: FolderBlobs(folder / images_of(tenant), clock=process.clock, ids=process.ids, form=form)
-        for tenant in process.tenants
+        tenant: _of_monitors(process, folder / images_of(tenant), form) for tenant in process.tenants
     }
     capture = await process.stack.enter_async_context(
         app.open_service(
@@ -72,6 +73,12 @@ async def open_service(process: Process) -> None:
     app.export(process.metrics, capture)
     process.holders["capture"] = capture.erasing
     process.model_services.append(app.register(process.server, capture, process.clock))
+
+
+def _of_monitors(process: Process, folder: Path, form: Sealing) -> MonitorFolder:
+    """What the monitors of a tenant keep. Not swept here: a monitor, another process, sweeps its own."""
+    blobs = FolderBlobs(folder, clock=process.clock, ids=process.ids, form=form)
+    return MonitorFolder(blobs, BlobSubjects(folder))
 
 
 def _extracting(reader: ExtractionService) -> ExtractDocument:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -14,7 +15,7 @@ from starlette.types import Message as AsgiMessage
 from fakes.bridge_requests import POOL, match, peer
 from vidence_server.bridge.answers import StreamAnswer, first_of
 from vidence_server.bridge.contract import message_class
-from vidence_server.bridge.framing import Framing
+from vidence_server.bridge.framing import HTTP_BODY, Framing
 from vidence_server.bridge.items import items_of
 from vidence_server.bridge.plain import from_plain, to_plain
 from vidence_server.bridge.problems import problem_of
@@ -171,3 +172,76 @@ async def test_the_first_that_fails_ends_the_others() -> None:
     with pytest.raises(DomainError):
         await first_of(waits(), fails())
     assert cancelled.is_set()
+
+
+class Reading:
+    """A peer that reads, and notes what it got."""
+
+    def __init__(self) -> None:
+        self.text = b""
+        self.whole = False
+
+    async def send(self, message: AsgiMessage) -> None:
+        if message["type"] == "http.response.body":
+            assert not self.whole, "nothing follows the end"
+            self.text += message["body"]
+            self.whole = not message["more_body"]
+
+
+async def told_until_stopped(path: str, first: Message, *, events: bool) -> Reading:
+    """What a peer has of a stream that goes on, when the bridge stops."""
+    here, reading, stop = peer(), Reading(), asyncio.Event()
+    await here.body()
+    framing = Framing(match("GET", path).rpc, POOL, events=events)
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield framing.write(first)
+        stop.set()
+        await asyncio.Event().wait()
+
+    answer = StreamAnswer(
+        pieces(),  # type: ignore[arg-type]  # an async generator, by its yield
+        here,
+        framing,
+        draining=stop,
+        statistics=BridgeStatistics(),
+    )
+    async with asyncio.timeout(60):
+        await answer({}, None, reading.send)  # type: ignore[arg-type]  # it receives through its peer
+    return reading
+
+
+@pytest.mark.requirement("R-WE1", "R-ST4")
+@pytest.mark.parametrize("events", [True, False])
+async def test_who_watches_is_told_at_a_stop_where_to_go_on(*, events: bool) -> None:
+    watched = response("vidence.event.v1.SubscribeResponse", WATCHED)
+    reading = await told_until_stopped("/v1/events/stream", watched, events=events)
+    assert reading.whole
+    if events:
+        identity, name, data = reading.text.decode().strip().split("\n\n")[-1].split("\n")
+        assert (identity, name) == ("id: 1.1.7", "event: disconnected")
+        told = json.loads(data.removeprefix("data: "))["data"]
+    else:
+        told = json.loads(reading.text.splitlines()[-1])["control"]["disconnected"]
+    assert told == {"reason": "DISCONNECT_REASON_DRAINING", "retry_delay": "3s", "cursor": "1.1.7"}
+
+
+@pytest.mark.requirement("R-WE1", "R-ST3")
+@pytest.mark.parametrize("events", [True, False])
+async def test_a_result_that_a_stop_cuts_says_that_it_is_not_whole(*, events: bool) -> None:
+    path = "/v1/libraries/l/search/stream"
+    rpc = match("GET", path).rpc
+    reading = await told_until_stopped(path, rpc.response(), events=events)
+    assert reading.whole
+    last = reading.text.decode().strip().split("\n")[-1]
+    status = json.loads(last.removeprefix("data: "))
+    assert (status if events else status["error"])["details"][0]["reason"] == "DRAINING"
+
+
+@pytest.mark.requirement("R-WE1", "R-ST3")
+async def test_raw_bytes_that_a_stop_cuts_have_no_end() -> None:
+    path = "/v1/libraries/l/documents/stream"
+    rpc = match("GET", path).rpc
+    assert rpc.response.DESCRIPTOR.full_name == HTTP_BODY
+    reading = await told_until_stopped(path, rpc.response(data=b"half"), events=False)
+    assert (reading.text, reading.whole) == (b"half", False)

@@ -202,6 +202,27 @@ def test_the_commands_say_where_the_configuration_is_and_why_there_is_none(tmp_p
     assert "not host:port" in failed.output
 
 
+@pytest.mark.requirement("R-WE1", "R-OP2")
+def test_only_what_did_nothing_or_only_reads_is_asked_again(tmp_path: Path) -> None:
+    document = written(tmp_path, BridgeSettings())
+    for route in routes(document):
+        if "route" not in route:
+            continue
+        conditions = set(route["route"]["retry_policy"]["retry_on"].split(","))
+        reads = any(
+            header["name"] == ":method" and header["string_match"]["exact"] == "GET"
+            for header in route["match"].get("headers", ())
+        )
+        to_bridge = route["route"]["cluster"] == "bridge"
+        assert {"connect-failure", "refused-stream"} <= conditions, route["match"]
+        assert ("reset" in conditions) == (reads and to_bridge), route["match"]
+        assert conditions <= {"connect-failure", "refused-stream", "reset-before-request", "reset"}
+    for cluster in document["static_resources"]["clusters"]:
+        # As many as there may be requests: the default is three at once.
+        [limits] = cluster["circuit_breakers"]["thresholds"]
+        assert limits["max_retries"] == limits["max_requests"]
+
+
 def test_the_program_is_the_one_that_the_settings_name(tmp_path: Path) -> None:
     assert envoy_binary(EnvoySettings(binary=tmp_path / "envoy")) == tmp_path / "envoy"
     assert envoy_binary(EnvoySettings()).name == "envoy"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,10 +19,11 @@ from vidence_server.core.errors import DomainError, Reason
 from vidence_server.core.ids import IdFactory
 from vidence_server.inference.engine import Engine, EngineSettings
 from vidence_server.monitor.app import IMAGES, images_of
-from vidence_server.monitor.domain.appearances import Sight
+from vidence_server.monitor.domain.appearances import Sight, Snapshot
 from vidence_server.monitor.gallery import Enroller, FolderGallery, NobodyKnown, load_gallery
 from vidence_server.monitor.matching import MatchRule
 from vidence_server.monitor.snapshots import BlobSnapshots, NoSnapshots, cut_out
+from vidence_server.storage.blob_subjects import BlobSubjects
 from vidence_server.storage.blobs import BlobRef, FolderBlobs
 from vidence_server.vision.decode import ImageDecoder, ImageLimits
 from vidence_server.vision.faces.face import Box, Face, Template
@@ -98,7 +100,8 @@ async def test_a_folder_that_names_nobody_is_refused(tmp_path: Path, engine: Eng
     enroller = Enroller(engine, ImageDecoder(ImageLimits()), OneFacePerColour(), 12)
     write(tmp_path / "long" / ("x" * 129) / "1.jpg", 1)
     write(tmp_path / "faceless" / "Ada" / "1.jpg", 0)
-    for folder in ("missing", "long", "faceless"):
+    write(tmp_path / "bytes" / os.fsdecode(b"Ad\xe4") / "1.jpg", 1)
+    for folder in ("missing", "long", "faceless", "bytes"):
         with pytest.raises(DomainError) as caught:
             await load_gallery(tmp_path / folder, RULE, enroller)
         assert caught.value.reason is Reason.CONFIGURATION_INVALID
@@ -108,7 +111,8 @@ async def test_a_folder_that_names_nobody_is_refused(tmp_path: Path, engine: Eng
 async def test_a_snapshot_is_kept_under_the_uuid_of_its_reference(tmp_path: Path, engine: Engine) -> None:
     clock = TurnableClock()
     async with FolderBlobs(tmp_path, clock=clock, ids=IdFactory(clock)) as blobs:
-        store = BlobSnapshots(blobs, engine, clock=clock, keep_for=timedelta(hours=1), tenant="acme")
+        index, hour = BlobSubjects(tmp_path), timedelta(hours=1)
+        store = BlobSnapshots(blobs, index, engine, clock=clock, keep_for=hour, tenant="acme")
         kept = await store.keep(picture(1), Sight(Box(600, 400, 80, 100), 0.9, 640, 480))
         assert kept is not None
         name = kept.image_id.replace("img_", "blb_")
@@ -132,13 +136,68 @@ def test_snapshots_of_each_tenant_have_a_folder_that_names_nobody() -> None:
 class FullBlobs:
     """A disk without room."""
 
+    def __init__(self, *, dead: bool = False) -> None:
+        self.dead = dead
+        """Whether nothing can be removed either."""
+        self.deleted: list[str] = []
+
     async def put(self, data: bytes, *, tenant: str, expire_time: datetime) -> BlobRef:
         raise DomainError(Reason.STORAGE_FULL, "full")
+
+    async def delete(self, blob_id: str) -> None:
+        if self.dead:
+            raise DomainError(Reason.STORAGE_FAILED, "dead")
+        self.deleted.append(blob_id)
+
+
+@pytest.mark.requirement("R-CA9", "R-OP5")
+async def test_a_snapshot_is_found_by_the_person_once_that_is_known(tmp_path: Path, engine: Engine) -> None:
+    clock = TurnableClock()
+    async with FolderBlobs(tmp_path, clock=clock, ids=IdFactory(clock)) as blobs:
+        index, hour = BlobSubjects(tmp_path), timedelta(hours=1)
+        store = BlobSnapshots(blobs, index, engine, clock=clock, keep_for=hour, tenant="acme")
+        kept = [await store.keep(picture(1), Sight(Box(600, 400, 80, 100), 0.9, 640, 480)) for _ in range(2)]
+        assert kept[0] is not None
+        assert await index.find("acme", "Ada") == []
+        assert await store.name(kept[0], "Ada")
+        assert await index.find("acme", "Ada") == [kept[0].image_id.replace("img_", "blb_")]
+        assert await index.find("default", "Ada") == []
+        clock.advance(hour.total_seconds())
+        assert await blobs.sweep() == 3  # two pictures and the entry
+        assert await index.find("acme", "Ada") == []
+
+
+@pytest.mark.requirement("R-CA9", "R-OP5")
+@pytest.mark.parametrize("dead", [False, True])
+async def test_a_snapshot_that_cannot_be_noted_as_somebodys_is_removed_or_nobody_is_named(
+    tmp_path: Path, engine: Engine, dead: bool
+) -> None:
+    blobs = FullBlobs(dead=dead)
+    store = BlobSnapshots(
+        blobs,  # type: ignore[arg-type]  # only `put` and `delete` are asked
+        BlobSubjects(tmp_path / "gone"),
+        engine,
+        clock=TurnableClock(),
+        keep_for=timedelta(hours=1),
+    )
+    uuid = "0199c1f0-0000-7000-8000-000000000000"
+    with capture_logs() as logs:
+        named = await store.name(Snapshot(f"img_{uuid}", "0" * 64, 1, 1, TurnableClock().now()), "Ada")
+    assert named is not dead
+    assert blobs.deleted == ([] if dead else [f"blb_{uuid}"])
+    assert store.failures == 1
+    assert "Ada" not in str(logs)
 
 
 @pytest.mark.requirement("R-CA9")
 async def test_without_room_a_snapshot_is_missing_and_nothing_else(engine: Engine) -> None:
-    store = BlobSnapshots(FullBlobs(), engine, clock=TurnableClock(), keep_for=timedelta(hours=1))  # type: ignore[arg-type]  # only `put` is asked
+    store = BlobSnapshots(
+        FullBlobs(),  # type: ignore[arg-type]  # only `put` is asked
+        BlobSubjects(Path("none")),
+        engine,
+        clock=TurnableClock(),
+        keep_for=timedelta(hours=1),
+    )
     sight = Sight(Box(0, 0, 80, 100), 0.9, 640, 480)
     assert await store.keep(picture(1), sight) is None
     assert await NoSnapshots().keep(picture(1), sight) is None

@@ -37,6 +37,7 @@ class Stage:
     def __init__(self, *opening: VideoSource | None, live: bool = False, **settings: Any) -> None:
         clock = SystemClock()
         self.journal = ListJournal()
+        self.snapshots = FixedSnapshots("img_1", lambda: len(self.journal.told))
         self.faces = ScriptedFaces()
         self.opened = 0
         videos: Iterator[VideoSource | None] = iter(opening)
@@ -52,7 +53,7 @@ class Stage:
             Surroundings(
                 faces=self.faces,
                 gallery=OneKnown(),
-                snapshots=FixedSnapshots("img_1"),
+                snapshots=self.snapshots,
                 journal=self.journal,
                 clock=clock,
                 ids=IdFactory(clock),
@@ -83,6 +84,27 @@ async def test_people_of_a_video_appear_are_identified_and_leave() -> None:
     numbers = stage.monitor.statistics()
     assert (numbers.appeared, numbers.identified, numbers.left, numbers.present) == (2, 1, 2, 0)
     assert (numbers.frames_analysed, numbers.frames_dropped, numbers.source_open) == (90, 0, 0)
+
+
+@pytest.mark.requirement("R-CA9", "R-OP5")
+async def test_a_picture_is_noted_as_somebodys_before_anybody_is_told_who_it_is() -> None:
+    stage = Stage(walk())
+    await stage.monitor.run()
+    assert stage.snapshots.named == [("Ada", stage.journal.kinds.index("Identified"))]
+    without = Stage(walk())
+    without.snapshots.image_id = ""
+    await without.monitor.run()
+    assert without.snapshots.named == []
+    assert "Identified" in without.journal.kinds
+
+
+@pytest.mark.requirement("R-CA9", "R-OP5")
+async def test_nobody_is_named_while_the_picture_can_neither_be_noted_nor_removed() -> None:
+    stage = Stage(walk())
+    stage.snapshots.refuses = True
+    await stage.monitor.run()
+    assert stage.journal.kinds == ["Appeared", "Appeared", "Left", "Left"]
+    assert stage.monitor.statistics().identified == 0
 
 
 @pytest.mark.requirement("R-CA9")

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self, TypeVar
 
-import grpc
-
 from vidence.job.v1 import job_pb2
 from vidence.job.v1 import worker_service_pb2 as pb
 from vidence.job.v1 import worker_service_pb2_grpc as pb_grpc
@@ -16,15 +14,24 @@ from vidence_server.batch.domain.failure import Failure
 from vidence_server.batch.domain.work import Extension, Grant, LeaseRef, Outcome, Presence
 from vidence_server.batch.status_convert import to_failure_status
 from vidence_server.runtime.call_errors import answer_of
+from vidence_server.runtime.dialled import Dialled
 from vidence_server.runtime.own_calls import OwnCalls
 from vidence_server.runtime.status import to_duration
 
 _MESSAGE_BYTES = 24 * 2**20
+_OPTIONS = (
+    ("grpc.max_send_message_length", _MESSAGE_BYTES),
+    ("grpc.max_receive_message_length", _MESSAGE_BYTES),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+)
 R = TypeVar("R")
 
 
 class WorkClient:
-    """A `WorkSource` over gRPC; one channel from the beginning of its context to the end."""
+    """A `WorkSource` over gRPC; one address from the beginning of its context to the end."""
 
     def __init__(self, address: str, own_calls: OwnCalls | None = None, *, deadline_s: float = 30.0) -> None:
         """A client at rest.
@@ -34,31 +41,20 @@ class WorkClient:
             own_calls: What each call carries; None: nothing, in plaintext.
             deadline_s: Longest time of one call, beside the time for which it waits for items, s.
         """
-        self._address = address
         self._own_calls = own_calls or OwnCalls()
         self._deadline_s = deadline_s
-        self._channel: grpc.aio.Channel | None = None
+        self._dialled = Dialled(address, self._own_calls, _OPTIONS)
 
     async def __aenter__(self) -> Self:
         """Makes the channel; does not wait for the service."""
-        options = [
-            ("grpc.max_send_message_length", _MESSAGE_BYTES),
-            ("grpc.max_receive_message_length", _MESSAGE_BYTES),
-            ("grpc.initial_reconnect_backoff_ms", 100),
-            ("grpc.max_reconnect_backoff_ms", 1000),
-            ("grpc.keepalive_time_ms", 30_000),
-            ("grpc.keepalive_timeout_ms", 20_000),
-        ]
-        self._channel = self._own_calls.channel(self._address, options)
+        await self._dialled.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Closes the channel."""
-        if self._channel is not None:
-            await self._channel.close()
-            self._channel = None
+        await self._dialled.__aexit__(kind, error, traceback)
 
     async def lease(self, worker: Presence, count: int, *, wait_s: float) -> Grant:
         """Leases items; see `WorkSource.lease`."""
@@ -116,6 +112,4 @@ class WorkClient:
 
     @property
     def _stub(self) -> pb_grpc.WorkerServiceAsyncStub:
-        if self._channel is None:
-            raise RuntimeError("the service is reached inside the client's context only")
-        return pb_grpc.WorkerServiceStub(self._channel)
+        return pb_grpc.WorkerServiceStub(self._dialled.channel())

@@ -113,9 +113,14 @@ def _cluster(name: str, address: str, settings: BridgeSettings) -> Json:
         "connect_timeout": "2s",
         # Where no replica is healthy the answer is `no healthy upstream`, at once.
         "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
-        # Long streams count as requests; the default, 1024, would refuse the 1025th.
+        # Long streams count as requests; the default, 1024, would refuse the 1025th. Of repeated requests the
+        # default is 3: while a server restarts, the fourth at once would fail.
         "circuit_breakers": {
-            "thresholds": [{"max_connections": limit, "max_pending_requests": limit, "max_requests": limit}]
+            "thresholds": [
+                dict.fromkeys(
+                    ("max_connections", "max_pending_requests", "max_requests", "max_retries"), limit
+                )
+            ]
         },
         "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]},
     }

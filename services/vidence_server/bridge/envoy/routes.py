@@ -25,6 +25,12 @@ BRIDGE_CLUSTER = "bridge"
 SESSION_HEADER = "vidence-session-id"
 _SESSION_IN_PATH = r"^/(v1/sessions|ws/sessions|face/stream)/([^/:?]+).*$"
 _BRIDGE_FORMS = (("accept", "text/event-stream"), ("content-type", "multipart/form-data"))
+_GET: Json = {"name": ":method", "string_match": {"exact": "GET"}}
+_PATIENT: Json = {
+    "num_retries": 5,
+    "retry_back_off": {"base_interval": "0.1s", "max_interval": "1s"},
+}
+"""Two seconds or so, in which a bridge that is replaced is there again, or another one is asked."""
 _JSON, _NDJSON = "application/json", "application/x-ndjson"
 _NEVER = "0s"
 _UNBUFFERED: Sequence[Json] = (
@@ -52,6 +58,7 @@ def virtual_host(contract: Contract, settings: BridgeSettings) -> Json:
         *_native(contract, settings),
         *_aliased(contract, settings),
         _no_method(),
+        _bridge({"prefix": "/", "headers": [_GET]}, timeout=f"{settings.unary_timeout_s}s"),
         _bridge({"prefix": "/"}, timeout=f"{settings.unary_timeout_s}s"),
     ]
     return {
@@ -86,6 +93,7 @@ def _to_bridge_by_form() -> Iterator[Json]:
     yield socket
     for header, value in _BRIDGE_FORMS:
         matched = {"name": header, "string_match": {"contains": value, "ignore_case": True}}
+        yield _bridge({"prefix": "/v1/", "headers": [matched, _GET]}, timeout=_NEVER)
         yield _bridge({"prefix": "/v1/", "headers": [matched]}, timeout=_NEVER)
 
 
@@ -152,9 +160,10 @@ def _to_service(line: ServiceLine, match: Json, timeout: str) -> Json:
 
 
 def _bridge(match: Json, *, timeout: str) -> Json:
+    repeated = _unanswered() if _GET in match.get("headers", ()) else _only_before_work()
     return {
         "match": match,
-        "route": _action(BRIDGE_CLUSTER, timeout),
+        "route": {**_action(BRIDGE_CLUSTER, timeout), "retry_policy": {**repeated, **_PATIENT}},
         "typed_per_filter_config": {TRANSCODER_FILTER: no_transcoding()},
     }
 
@@ -166,7 +175,13 @@ def _action(cluster: str, timeout: str) -> Json:
 
 
 def _only_before_work() -> Json:
-    return {"retry_on": "connect-failure,refused-stream", "num_retries": 2}
+    """Nothing of the request was sent: whatever it asks for, it was not done."""
+    return {"retry_on": "connect-failure,refused-stream,reset-before-request", "num_retries": 2}
+
+
+def _unanswered() -> Json:
+    """Nothing was answered: harmless where the request only reads."""
+    return {**_only_before_work(), "retry_on": "connect-failure,refused-stream,reset"}
 
 
 def _session_hash() -> list[Json]:

@@ -18,7 +18,10 @@ BEYOND_REACH = (
         "monitor_names",
         "Events person.identified of a monitor name who was recognised, until their retention ends.",
     ),
-    ("monitor_snapshots", "Faces that a monitor kept expire by themselves; they are not found by subject."),
+    (
+        "monitor_snapshots",
+        "Faces that a monitor kept but did not recognise, or whose folder capture lacks, until they expire.",
+    ),
     (
         "postgresql",
         "With PostgreSQL: its log, old snapshots, pages until they are vacuumed, statistics until ANALYZE.",

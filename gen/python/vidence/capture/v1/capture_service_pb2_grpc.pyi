@@ -163,7 +163,8 @@ class CaptureServiceStub:
     """Gives the numbers of the service's streams and frames as they are now."""
     EraseSubject: _grpc.UnaryUnaryMultiCallable[_capture_service_pb2.EraseSubjectRequest, _capture_service_pb2.EraseSubjectResponse]
     """Erases everything that this service holds of a subject, for `ErasureService.PurgeSubject`, which asks all services.
-    Sessions whose plan has its `subject_id`, with their pictures; one that is not over is cancelled.
+    Sessions whose plan has its `subject_id`, with their pictures; one that is not over is cancelled. Also snapshots in the data
+    folder of this service whose person a monitor recognised as this subject; `GetImage` answers IMAGE_NOT_FOUND for them then.
     Idempotent: what is gone is not found again. Errors: STORAGE_FAILED with a retry delay where a reader holds up the erasure
     from the files; then repeat it.
     """
@@ -303,7 +304,8 @@ class CaptureServiceAsyncStub(CaptureServiceStub):
     """Gives the numbers of the service's streams and frames as they are now."""
     EraseSubject: _aio.UnaryUnaryMultiCallable[_capture_service_pb2.EraseSubjectRequest, _capture_service_pb2.EraseSubjectResponse]  # type: ignore[assignment]
     """Erases everything that this service holds of a subject, for `ErasureService.PurgeSubject`, which asks all services.
-    Sessions whose plan has its `subject_id`, with their pictures; one that is not over is cancelled.
+    Sessions whose plan has its `subject_id`, with their pictures; one that is not over is cancelled. Also snapshots in the data
+    folder of this service whose person a monitor recognised as this subject; `GetImage` answers IMAGE_NOT_FOUND for them then.
     Idempotent: what is gone is not found again. Errors: STORAGE_FAILED with a retry delay where a reader holds up the erasure
     from the files; then repeat it.
     """
@@ -518,7 +520,8 @@ class CaptureServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_capture_service_pb2.EraseSubjectResponse, _abc.Awaitable[_capture_service_pb2.EraseSubjectResponse]]:
         """Erases everything that this service holds of a subject, for `ErasureService.PurgeSubject`, which asks all services.
-        Sessions whose plan has its `subject_id`, with their pictures; one that is not over is cancelled.
+        Sessions whose plan has its `subject_id`, with their pictures; one that is not over is cancelled. Also snapshots in the data
+        folder of this service whose person a monitor recognised as this subject; `GetImage` answers IMAGE_NOT_FOUND for them then.
         Idempotent: what is gone is not found again. Errors: STORAGE_FAILED with a retry delay where a reader holds up the erasure
         from the files; then repeat it.
         """

@@ -67,8 +67,8 @@ class KindCount(_message.Message):
     ERASED_COUNT_FIELD_NUMBER: _builtins.int
     FAILED_COUNT_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
-    """What: `face_template`, `document`, `document_version`, `capture_session`, `capture_image`, `batch`, `batch_item`, `job`,
-    `review`, `review_note`.
+    """What: `face_template`, `document`, `document_version`, `capture_session`, `capture_image`, `monitor_image`, `batch`,
+    `batch_item`, `job`, `review`, `review_note`.
     """
     found_count: _builtins.int
     """How many were there."""

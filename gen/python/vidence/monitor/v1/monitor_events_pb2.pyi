@@ -114,7 +114,8 @@ class PersonAppeared(_message.Message):
     def snapshot(self) -> _image_pb2.ImageRef:
         """The face and what is around it, JPEG. Unset: snapshots are off, or it could not be kept. `CaptureService.GetImage`
         gives it out where the capture service has the data folder of the monitor; the file is `monitor_images/blb_<UUID>`
-        there, with the UUID of the id, until it expires.
+        there, with the UUID of the id, until it expires; one of a person who is identified, at most until this person is erased
+        (`ErasureService.PurgeSubject`).
         """
 
     def __init__(
@@ -157,7 +158,9 @@ class PersonIdentified(_message.Message):
     monitor: _builtins.str
     """Which monitor saw it."""
     name: _builtins.str
-    """Who it is: the name of the folder that holds this person's pictures. Personal data."""
+    """Who it is: the name of the folder that holds this person's pictures, or the `subject_id` of the library's face. Personal
+    data. The snapshot of the appearance belongs to a subject of this id from before this event is told.
+    """
     similarity: _builtins.float
     """Cosine similarity of the look that decided to the most similar picture of that person, -1 to 1."""
     threshold: _builtins.float

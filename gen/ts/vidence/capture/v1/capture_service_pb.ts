@@ -1674,7 +1674,8 @@ export const CaptureService: GenService<{
   },
   /**
    * Erases everything that this service holds of a subject, for `ErasureService.PurgeSubject`, which asks all services.
-   * Sessions whose plan has its `subject_id`, with their pictures; one that is not over is cancelled.
+   * Sessions whose plan has its `subject_id`, with their pictures; one that is not over is cancelled. Also snapshots in the data
+   * folder of this service whose person a monitor recognised as this subject; `GetImage` answers IMAGE_NOT_FOUND for them then.
    * Idempotent: what is gone is not found again. Errors: STORAGE_FAILED with a retry delay where a reader holds up the erasure
    * from the files; then repeat it.
    *

@@ -23,8 +23,8 @@ export const file_vidence_erasure_v1_erasure: GenFile = /*@__PURE__*/
  */
 export type KindCount = Message<"vidence.erasure.v1.KindCount"> & {
   /**
-   * What: `face_template`, `document`, `document_version`, `capture_session`, `capture_image`, `batch`, `batch_item`, `job`,
-   * `review`, `review_note`.
+   * What: `face_template`, `document`, `document_version`, `capture_session`, `capture_image`, `monitor_image`, `batch`,
+   * `batch_item`, `job`, `review`, `review_note`.
    *
    * @generated from field: string kind = 1;
    */

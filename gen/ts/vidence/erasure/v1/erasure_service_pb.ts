@@ -137,11 +137,13 @@ export const GetPurgeResponseSchema: GenMessage<GetPurgeResponse> = /*@__PURE__*
  *
  * A subject is found by the `subject_id` that whoever stored something said: `EnrollFaceRequest.subject_id`,
  * `SessionPlan.subject_id`, `BatchImage.subject_id`, `ReadDocumentOperation.subject_id`, `ExtractionOptions.subject_id`, and
- * the text `subject_id` in the metadata of a document. What was stored without it is not found.
+ * the text `subject_id` in the metadata of a document. Snapshots of a monitor are found where it recognised who is on them:
+ * the name that `person.identified` tells is the subject. What was stored without it is not found.
  *
  * Out of reach, and said in each receipt: backups, exports and receipts of other systems; events on the bus and entries of
- * change logs, which hold ids only and go with their retention; snapshots of a monitor, which expire by themselves, and the
- * names in its `person.identified` events; write-ahead logs and old snapshots of PostgreSQL; blocks of a disk that were freed.
+ * change logs, which hold ids only and go with their retention; snapshots of people whom a monitor did not recognise, which
+ * expire by themselves, and the names in its `person.identified` events; write-ahead logs and old snapshots of PostgreSQL;
+ * blocks of a disk that were freed.
  *
  * @generated from service vidence.erasure.v1.ErasureService
  */

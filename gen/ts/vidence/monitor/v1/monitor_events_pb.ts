@@ -89,7 +89,8 @@ export type PersonAppeared = Message<"vidence.monitor.v1.PersonAppeared"> & {
   /**
    * The face and what is around it, JPEG. Unset: snapshots are off, or it could not be kept. `CaptureService.GetImage`
    * gives it out where the capture service has the data folder of the monitor; the file is `monitor_images/blb_<UUID>`
-   * there, with the UUID of the id, until it expires.
+   * there, with the UUID of the id, until it expires; one of a person who is identified, at most until this person is erased
+   * (`ErasureService.PurgeSubject`).
    *
    * @generated from field: vidence.type.v1.ImageRef snapshot = 8;
    */
@@ -125,7 +126,8 @@ export type PersonIdentified = Message<"vidence.monitor.v1.PersonIdentified"> & 
   monitor: string;
 
   /**
-   * Who it is: the name of the folder that holds this person's pictures. Personal data.
+   * Who it is: the name of the folder that holds this person's pictures, or the `subject_id` of the library's face. Personal
+   * data. The snapshot of the appearance belongs to a subject of this id from before this event is told.
    *
    * @generated from field: string name = 3;
    */
