@@ -14,8 +14,11 @@ from vidence_server.extraction.types.mrz.score import MISSING
 
 COUNTRY_RULE = "icao9303.country_code"
 CODE_RULE = "icao9303.document_code"
+SEX_RULE = "icao9303.sex"
 NAME_FILLER_RULE = "icao9303.name_filler"
 
+SEXES = {"M": "M", "F": "F", "X": "X", "<": "X"}
+"""What stands for a sex, and the sex."""
 _LIKE_GERMANY = "0OQ"  # what a lone D is read as
 
 
@@ -35,11 +38,21 @@ def listed(read: str, content: Content, mrz_format: MrzFormat) -> Listed:
             return _code(read, mrz_format)
         case Content.COUNTRY:
             return _country(read)
+        case Content.SEX:
+            return Listed(read, _sex(read))
         case Content.NAMES:
             text = without_false_fillers(read)
             return Listed(text, NOT_CHECKED, corrections(read, text, NAME_FILLER_RULE))
         case _:
             return Listed(read, NOT_CHECKED)
+
+
+def _sex(read: str) -> Validation:
+    if read == MISSING:
+        return NOT_CHECKED
+    if read in SEXES:
+        return Validation(Verdict.VALID, SEX_RULE)
+    return Validation(Verdict.INVALID, SEX_RULE, "F|M|<", read, "neither F, M nor a filler")
 
 
 def _code(read: str, mrz_format: MrzFormat) -> Listed:

@@ -20,10 +20,11 @@ LENGTH_ASSUMED = Validation(
     Verdict.NOT_CHECKED, LENGTH_RULE, message="fillers were added or left out here, so nothing is proven"
 )
 """In place of the verdict on a value that is only right if the fillers are."""
-BEGINNING_ASSUMED = Validation(
+PLACE_ASSUMED = Validation(
     Verdict.NOT_CHECKED, LENGTH_RULE, message="the line has another length and may begin elsewhere"
 )
-"""In place of the verdict on a document code beside no state, or the other way round."""
+"""In place of the verdict on a value beside which too little holds."""
+_CODES = (Content.CODE, Content.COUNTRY)
 _BEGINNING = 2  # fields: document code and issuing state
 
 
@@ -33,21 +34,53 @@ def field_places(span: Span, continued: int) -> list[int]:
     return [*range(span.start, span.end), *outside[:continued]]
 
 
-def assumed(line: FittedLine, span: Span, continued: int, verdicts: Sequence[Verdict]) -> Validation | None:
-    """What a field's verdict has to be where its layout was chosen so that the value holds; else None.
+def assumed(line: FittedLine, span: Span, continued: int) -> Validation | None:
+    """What a field's verdict has to be where fillers were chosen so that the value holds; else None.
 
     Args:
         line: the line as laid out.
         span: the field.
         continued: characters of a long number outside of the field.
-        verdicts: on all fields of the line, in their order.
     """
     if span.content is Content.OPTIONAL:
         return LENGTH_ASSUMED if _filled_up(line, span) else None
-    if span.check is not None:
-        return LENGTH_ASSUMED if _torn(line, span, continued) else None
-    begins = line.layout.first_filled and span in line.layout.spans[:_BEGINNING] and not line.exact
-    return BEGINNING_ASSUMED if begins and Verdict.INVALID in verdicts[:_BEGINNING] else None
+    return LENGTH_ASSUMED if span.check is not None and _torn(line, span, continued) else None
+
+
+def misplaced(line: FittedLine, span: Span, verdicts: Sequence[Verdict]) -> Validation | None:
+    """What a field's verdict has to be where it may stand elsewhere in its line; else None.
+
+    Characters side by side in a row of another length moved together, if they moved. Where one value of
+    them holds by chance, others do not.
+
+    Args:
+        line: the line as laid out.
+        span: the field.
+        verdicts: on all fields of the line, in their order.
+    """
+    if line.exact:
+        return None
+    together = _side_by_side(line, span.start)
+    beside = [
+        verdict
+        for other, verdict in zip(line.layout.spans, verdicts, strict=True)
+        if other is not span and other.start in together and not _composite_only(other)
+    ]
+    held, broken = beside.count(Verdict.VALID), beside.count(Verdict.INVALID)
+    # one in ten values has the right check digit by chance, one in seventy codes is a state's
+    alone = held <= broken and (broken > 0 or span.content not in _CODES)
+    return PLACE_ASSUMED if alone or _begins_anywhere(line, span, verdicts) else None
+
+
+def _begins_anywhere(line: FittedLine, span: Span, verdicts: Sequence[Verdict]) -> bool:
+    """Whether a document code or state may be letters of a name: the row was cut in front, or one is wrong.
+
+    No name has a filler behind its first letter, as most codes have.
+    """
+    if not line.layout.first_filled or span not in line.layout.spans[:_BEGINNING]:
+        return False
+    cut = line.plan[0] != 0 and line.text[1] != "<"
+    return cut or Verdict.INVALID in verdicts[:_BEGINNING]
 
 
 def _torn(line: FittedLine, span: Span, continued: int) -> bool:
@@ -63,6 +96,21 @@ def _torn(line: FittedLine, span: Span, continued: int) -> bool:
         for before, after in pairwise(places)
         if after == before + 1
     )
+
+
+def _composite_only(span: Span) -> bool:
+    """Whether only the digit over the whole zone covers a field: it holds wherever the field begins."""
+    return span.content is Content.OPTIONAL and span.check is None
+
+
+def _side_by_side(line: FittedLine, place: int) -> range:
+    """The places around one whose characters followed each other in the row as read."""
+    first = last = place
+    while first > 0 and line.plan[first] == line.plan[first - 1] + 1:
+        first -= 1
+    while last + 1 < len(line.plan) and line.plan[last + 1] == line.plan[last] + 1:
+        last += 1
+    return range(first, last + 1)
 
 
 def _filled_up(line: FittedLine, span: Span) -> bool:

@@ -25,7 +25,7 @@ _MOST_IN_SECOND_RUN = 2  # fillers changed in a second run
 _PER_EDIT = 0.1  # a run of fillers made longer or shorter
 _PER_INVENTED = 0.4  # fillers added where none was read
 _PER_FILLER = 0.01
-_IN_CODE = 0.4  # a filler added to the document code makes codes out of names
+_IN_CODE = 0.4  # a filler added to the document code, or left out of it, makes codes out of names
 _PER_TRIMMED = 1.2  # more than a check digit gains, which one in ten values does by chance
 _PER_TRIMMED_FILLER = 0.3
 _PER_MISSING = 0.02
@@ -141,7 +141,8 @@ def _cost(text: str, plan: Plan) -> float:
     missing = plan.count(NOTHING)
     open_end = _PER_MISSING * missing + _ANY_MISSING * bool(missing)
     moved = len(text) == len(plan) and plan != tuple(range(len(text)))
-    return lost + fillers + open_end + _IN_CODE * (plan[1] == FILLER) + _RIGHT_LENGTH * moved
+    in_code = plan[0] >= 0 and plan[1] != plan[0] + 1
+    return lost + fillers + open_end + _IN_CODE * in_code + _RIGHT_LENGTH * moved
 
 
 def _cut(plan: Plan, length: int) -> Plan:

@@ -14,6 +14,7 @@ from vidence_server.extraction.domain.document import (
     Validation,
     Verdict,
 )
+from vidence_server.extraction.types.mrz.catalogue import SEXES
 from vidence_server.extraction.types.mrz.confusions import as_letters
 from vidence_server.extraction.types.mrz.countries import country
 from vidence_server.extraction.types.mrz.dates import birth_date, expiry_date
@@ -29,7 +30,6 @@ from vidence_server.extraction.types.mrz.zone import Zone
 
 DATE_RULE = "icao9303.date"
 NAME_RULE = "icao9303.name_characters"
-SEX_RULE = "icao9303.sex"
 
 _CONTRADICTED = 0.5
 """What remains of a confidence where a rule says that the value is wrong."""
@@ -58,7 +58,7 @@ def interpret(zone: Zone, proof: Proof, today: date) -> Iterator[ExtractedField]
             case Content.BIRTH_DATE | Content.EXPIRY_DATE:
                 yield _date(reading, today)
             case Content.SEX:
-                yield _sex(reading)
+                yield _of(reading, SEXES.get(reading.read, ""), reading.validation)
             case Content.COUNTRY:
                 yield _of(reading, country(reading.text), reading.validation, _other_countries(reading))
             case Content.CODE | Content.NUMBER:
@@ -185,14 +185,6 @@ def _other_countries(reading: SpanReading) -> tuple[Alternative, ...]:
         for other, probability in (glyph.alternatives if glyph else ())
     )
     return tuple(sorted(_others(codes, ""), key=lambda other: -other.confidence))
-
-
-def _sex(reading: SpanReading) -> ExtractedField:
-    value = {"M": "M", "F": "F", "X": "X", "<": "X"}.get(reading.read, "")
-    if value:
-        return _of(reading, value, Validation(Verdict.VALID, SEX_RULE))
-    message = "neither F, M nor a filler"
-    return _of(reading, "", Validation(Verdict.INVALID, SEX_RULE, "F|M|<", reading.read, message))
 
 
 def _date(reading: SpanReading, today: date) -> ExtractedField:

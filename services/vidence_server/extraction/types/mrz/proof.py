@@ -11,7 +11,7 @@ from vidence_server.extraction.types.mrz.catalogue import listed
 from vidence_server.extraction.types.mrz.check_digit import check_digit
 from vidence_server.extraction.types.mrz.confusions import as_digits
 from vidence_server.extraction.types.mrz.dates import birth_date, expiry_date
-from vidence_server.extraction.types.mrz.extent import assumed, field_places
+from vidence_server.extraction.types.mrz.extent import assumed, field_places, misplaced
 from vidence_server.extraction.types.mrz.fitting import FittedLine
 from vidence_server.extraction.types.mrz.formats import CompositeCheck, Content, Span
 from vidence_server.extraction.types.mrz.glyphs import Glyph
@@ -75,17 +75,31 @@ def prove(zone: Zone, today: date) -> Proof:
     if composite is not None and composite.line in zone.lines:
         readings = _settled_by_composite(zone, readings, composite)
         whole = _composite_validation(zone, readings, composite)
-    readings = [_with_composite(reading, whole) for reading in readings]
-    return Proof(tuple(_less_what_is_assumed(readings)), whole)
+    # Where optional data begin behind a long number that does not hold, nobody knows.
+    unsure = any(each.continued and each.validation.verdict is not Verdict.VALID for each in readings)
+    readings = [_with_composite(reading, None if unsure else whole) for reading in readings]
+    first = tuple(_less_what_is_assumed(readings, today))
+    # What vouched for others has to stand itself.
+    return Proof(tuple(_less_what_is_assumed(first, today)), whole)
 
 
-def _less_what_is_assumed(readings: Sequence[SpanReading]) -> Iterator[SpanReading]:
+def _less_what_is_assumed(readings: Sequence[SpanReading], today: date) -> Iterator[SpanReading]:
     """The readings, not checked where they are right only if the row was laid out rightly."""
     for reading in readings:
-        verdicts = [other.validation.verdict for other in readings if other.line is reading.line]
-        why = assumed(reading.line, reading.span, reading.continued, verdicts)
-        proven = reading.validation.verdict is Verdict.VALID
-        yield replace(reading, validation=why) if proven and why else reading
+        if reading.validation.verdict is not Verdict.VALID:
+            yield reading
+            continue
+        verdicts = [_verdict_on(other, today) for other in readings if other.line is reading.line]
+        why = assumed(reading.line, reading.span, reading.continued)
+        why = why or misplaced(reading.line, reading.span, verdicts)
+        yield replace(reading, validation=why) if why else reading
+
+
+def _verdict_on(reading: SpanReading, today: date) -> Verdict:
+    """What a field says of its place: a check digit can hold for what is no date."""
+    if MISSING in reading.text or possible(reading.text, reading.span.content, today):
+        return reading.validation.verdict
+    return Verdict.INVALID
 
 
 def _with_composite(reading: SpanReading, whole: Validation | None) -> SpanReading:
@@ -108,7 +122,7 @@ def _checked(line: FittedLine, span: Span, today: date) -> SpanReading:
     if text[span.check] == "<":
         return _without_digit(plain, text)
     digit = as_digits(text[span.check])
-    if assumed(line, span, 0, ()):  # what proves nothing repairs nothing either
+    if assumed(line, span, 0):  # what proves nothing repairs nothing either
         return replace(plain, validation=_verdict(read_as(read, span.characters), digit), digit=digit)
     return _repaired(plain, digit, today)
 

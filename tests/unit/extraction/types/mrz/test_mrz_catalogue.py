@@ -87,10 +87,21 @@ def test_a_state_that_no_list_has_is_not_bent_into_one(read: str) -> None:
 
 @pytest.mark.parametrize(
     ("read", "content"),
-    [("UT?", Content.COUNTRY), ("?<<", Content.COUNTRY), ("L898902C3", Content.NUMBER), ("8", Content.SEX)],
+    [("UT?", Content.COUNTRY), ("?<<", Content.COUNTRY), ("L898902C3", Content.NUMBER), ("?", Content.SEX)],
 )
 def test_nothing_is_said_of_what_was_not_read_or_has_no_list(read: str, content: Content) -> None:
     assert listed(read, content, TD3) == Listed(read, NOT_CHECKED)
+
+
+@pytest.mark.parametrize("read", ["F", "M", "X", "<"])
+def test_a_sex_of_the_standard_is_one(read: str) -> None:
+    assert listed(read, Content.SEX, TD3) == Listed(read, Validation(Verdict.VALID, "icao9303.sex"))
+
+
+def test_what_stands_for_no_sex_is_none() -> None:
+    message = "neither F, M nor a filler"
+    wrong = Validation(Verdict.INVALID, "icao9303.sex", "F|M|<", "8", message)
+    assert listed("8", Content.SEX, TD3) == Listed("8", wrong)
 
 
 def test_a_letter_among_the_fillers_behind_a_name_is_a_filler_and_the_name_unchecked() -> None:

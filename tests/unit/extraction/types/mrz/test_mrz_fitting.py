@@ -88,8 +88,8 @@ def test_what_length_and_digits_rule_out(text: str, layout: str, number: int, fi
         ("I" + UPPER[:43], 1, UPPER, 1.2 + 0.1 + 0.01 + 1.5),
         ("P<<" + UPPER[2:43], 1, "P<<" + UPPER[2:43], 0),
         # one filler of the code too many
-        ("P<<" + UPPER[2:40], 1, UPPER, 0.1 + 0.1 + 0.05),
-        ("P<DUTO" + UPPER[5:40], 1, "PDUTO" + UPPER[5:], 0.1 + 0.1 + 0.05),
+        ("P<<" + UPPER[2:40], 1, UPPER, 0.1 + 0.1 + 0.05 + 0.4),
+        ("P<DUTO" + UPPER[5:40], 1, "PDUTO" + UPPER[5:], 0.1 + 0.1 + 0.05 + 0.4),
         ("I" + UPPER[:24], 1, UPPER[:24] + "?" * 20, 1.2 + 0.15 + 0.4),
         # left open where reading ended, or began
         (UPPER[:24], 1, UPPER[:24] + "?" * 20, 0.15 + 0.4),
