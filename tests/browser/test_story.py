@@ -100,6 +100,8 @@ def keep(shelf: Page, library: str, document_id: str, text: str, person: str) ->
     shelf.get_by_label("Name").fill("Story")
     shelf.get_by_label("Id:").fill(library)
     shelf.get_by_role("button", name="Create").click()
+    # Until it is there, another library may be shown, with a button of its own.
+    expect(shelf).to_have_url(re.compile(rf"\?id={library}$"), timeout=LONG_MS)
     shelf.get_by_role("button", name="Add a document").click()
     drawer = shelf.get_by_role("dialog")
     drawer.get_by_label("Id").fill(document_id)

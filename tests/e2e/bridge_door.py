@@ -19,7 +19,10 @@ import httpx
 from e2e.bus_process import free_port
 
 _START_S = 60.0
-_STOP_S = 100.0
+_DRAIN_S = 10.0
+"""`SERVER__DRAIN_GRACE_S` where a test sets none."""
+_STOP_S = 10.0
+"""What a process may take beyond its grace."""
 
 
 class Door:
@@ -75,13 +78,22 @@ class Door:
     def stop_bridge(self, number: signal.Signals = signal.SIGTERM) -> int:
         process, self.bridge = self.bridge, None
         assert process is not None
-        return _stop(process, number)
+        return self._stop(process, number)
 
     def close(self) -> None:
         for process in (self.bridge, self.envoy):
             if process is not None:
-                _stop(process, signal.SIGTERM)
+                self._stop(process, signal.SIGTERM)
         self.bridge = self.envoy = None
+
+    def _stop(self, process: subprocess.Popen[bytes], number: signal.Signals) -> int:
+        grace = float(self.environ.get("VIDENCE_SERVER__DRAIN_GRACE_S", _DRAIN_S))
+        process.send_signal(number)
+        try:
+            return process.wait(grace + _STOP_S)
+        finally:
+            process.kill()
+            process.wait()
 
     def admin(self, path: str) -> str:
         """What Envoy tells of itself."""
@@ -120,15 +132,6 @@ class Door:
 
 
 _GRPC_WEB = {"content-type": "application/grpc-web+proto", "x-grpc-web": "1"}
-
-
-def _stop(process: subprocess.Popen[bytes], number: signal.Signals) -> int:
-    process.send_signal(number)
-    try:
-        return process.wait(_STOP_S)
-    finally:
-        process.kill()
-        process.wait()
 
 
 @dataclass(frozen=True)

@@ -20,11 +20,15 @@ _LAST_WORDS_S = 2.0
 _HEADERS = ((b"cache-control", b"no-cache, no-transform"), (b"x-accel-buffering", b"no"))
 
 
+class CutShort(Exception):  # noqa: N818 - a way to end, not an error of the bridge
+    """There is no more, and what was written is not whole: only a broken connection can say so."""
+
+
 class StreamAnswer:
     """Writes pieces as they come; the memory of a slow peer is what its socket holds.
 
     Args:
-        pieces: What is written; closed at the end, however that comes.
+        pieces: What is written; closed at the end, however that comes. Raises `CutShort` where it is half.
         peer: Who reads it.
         framing: How it is written.
         draining: Set when it has to end, because the bridge stops.
@@ -56,7 +60,8 @@ class StreamAnswer:
         self._statistics.streams += 1
         self._statistics.open_streams += 1
         try:
-            await first_of(self._write(send), self._peer.gone(), self._drained(send))
+            with suppress(CutShort):
+                await first_of(self._write(send), self._peer.gone(), self._drained(send))
         finally:
             self._statistics.open_streams -= 1
 

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from vidence_server.bridge.answers import StreamAnswer, first_of
+from vidence_server.bridge.answers import CutShort, StreamAnswer, first_of
 from vidence_server.bridge.contract import Contract, Match
 from vidence_server.bridge.envoy.origins import is_allowed
 from vidence_server.bridge.framing import ENDED, RETRY, Framing, stopping
@@ -133,7 +133,7 @@ class Calls:
             raise
         media_type = getattr(first, "content_type", "") if framing.is_raw else ""
         return StreamAnswer(
-            _pieces(call, first, responses, framing),
+            pieces_of(call, first, responses, framing),
             peer,
             framing,
             # A result that still comes has the grace of the stop; a watch has no end to wait for.
@@ -164,10 +164,14 @@ def unaliased(path: str) -> str:
     return path
 
 
-async def _pieces(
+async def pieces_of(
     call: StreamCall, first: Message | None, responses: AsyncIterator[Message], framing: Framing
 ) -> AsyncGenerator[bytes, None]:
-    """What is written of a call; the call ends with it."""
+    """What is written of a call; the call ends with it.
+
+    Raises:
+        CutShort: the service failed in the midst of raw bytes.
+    """
     try:
         yield framing.opening
         if first is not None:
@@ -175,6 +179,8 @@ async def _pieces(
         async for response in responses:
             yield framing.write(response)
     except grpc.aio.AioRpcError as error:
+        if framing.is_raw:
+            raise CutShort from error
         yield framing.fail(problem_of(error))
         return
     finally:

@@ -73,10 +73,11 @@ class Framing:
         return b""
 
     def fail(self, problem: Problem) -> bytes:
-        """What comes last where the stream broke after it had begun: a status that HTTP has no place for."""
+        """What comes last where the stream broke after it had begun: a status that HTTP has no place for.
+
+        Raw bytes have no place for it either: their connection has to break.
+        """
         plain = problem.plain(self._pool)
-        if self.is_raw:
-            return b""
         if self.is_events:
             return f"event: failed\ndata: {dumps(plain)}\n\n".encode()
         return (dumps({"error": plain}) + "\n").encode()
@@ -84,7 +85,7 @@ class Framing:
     def stop(self) -> bytes:
         """What comes last where the bridge stops first: who watches resumes, what is a result is not whole.
 
-        Empty for raw bytes, which have no place for it: their connection has to break.
+        Not for raw bytes, see `fail`.
         """
         if self._rpc.is_watch:
             last = self._rpc.response()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import grpc
@@ -32,7 +33,8 @@ class PeerTls:
         self._files = [
             None if path is None else WatchedFile(path, read) for path, read in zip(paths, reads, strict=True)
         ]
-        self._used = self._read()
+        self._used = self._shown()
+        self._check(self._used)
         self._credentials = grpc.ssl_channel_credentials(*self._used)
         self._log = structlog.get_logger(__name__)
 
@@ -49,20 +51,24 @@ class PeerTls:
         for file in self._files:
             if file is not None:
                 file.look()
-        try:
-            found = self._read()
-        except DomainError:
+        found = self._shown()
+        if found == self._used:
             return
-        if found != self._used:
+        with suppress(DomainError):
+            self._check(found)
             self._used = found
             self._credentials = grpc.ssl_channel_credentials(*found)
             self._log.info("certificate replaced", of="calls to other services")
 
-    def _read(self) -> Presented:
+    def _shown(self) -> Presented:
         authorities, key, chain = (None if file is None else file.value for file in self._files)
+        return authorities, key, chain
+
+    @staticmethod
+    def _check(presented: Presented) -> None:
+        _, key, chain = presented
         if key is not None and chain is not None:
             check_pair(chain, key)
-        return authorities, key, chain
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from starlette.types import Message as AsgiMessage
 
 from fakes.bridge_requests import POOL, match, peer
 from vidence_server.bridge.answers import StreamAnswer, first_of
+from vidence_server.bridge.calls import pieces_of
 from vidence_server.bridge.contract import message_class
 from vidence_server.bridge.framing import HTTP_BODY, Framing
 from vidence_server.bridge.items import items_of
@@ -245,3 +246,53 @@ async def test_raw_bytes_that_a_stop_cuts_have_no_end() -> None:
     assert rpc.response.DESCRIPTOR.full_name == HTTP_BODY
     reading = await told_until_stopped(path, rpc.response(data=b"half"), events=False)
     assert (reading.text, reading.whole) == (b"half", False)
+
+
+async def told_until_failed(path: str, first: Message, *, events: bool) -> Reading:
+    """What a peer has of a stream whose service fails halfway."""
+    here, reading = peer(), Reading()
+    await here.body()
+    framing = Framing(match("GET", path).rpc, POOL, events=events)
+    answer = StreamAnswer(
+        pieces_of(FailingCall(), first, FailingCall(), framing),  # type: ignore[arg-type]  # all that is used
+        here,
+        framing,
+        draining=asyncio.Event(),
+        statistics=BridgeStatistics(),
+    )
+    async with asyncio.timeout(60):
+        await answer({}, None, reading.send)  # type: ignore[arg-type]  # it receives through its peer
+    return reading
+
+
+class FailingCall:
+    """A call whose second response never comes."""
+
+    def __aiter__(self) -> AsyncIterator[Message]:
+        return self
+
+    async def __anext__(self) -> Message:
+        nothing = grpc.aio.Metadata()
+        raise grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, nothing, nothing)
+
+    def cancel(self) -> bool:
+        return True
+
+
+@pytest.mark.requirement("R-WE1", "R-ST3")
+async def test_raw_bytes_whose_service_fails_have_no_end() -> None:
+    path = "/v1/libraries/l/documents/stream"
+    first = match("GET", path).rpc.response(data=b"half")
+    reading = await told_until_failed(path, first, events=False)
+    assert (reading.text, reading.whole) == (b"half", False)
+
+
+@pytest.mark.requirement("R-WE1", "R-ST3")
+@pytest.mark.parametrize("events", [True, False])
+async def test_a_result_whose_service_fails_ends_with_why(*, events: bool) -> None:
+    path = "/v1/libraries/l/search/stream"
+    reading = await told_until_failed(path, match("GET", path).rpc.response(), events=events)
+    assert reading.whole
+    last = reading.text.decode().strip().split("\n")[-1]
+    status = json.loads(last.removeprefix("data: "))
+    assert (status if events else status["error"])["details"][0]["reason"] == "NOT_READY"
