@@ -8,7 +8,7 @@ number and its check digit like the number's own digit does.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from itertools import pairwise
 
 from vidence_server.extraction.domain.document import Validation, Verdict
@@ -47,40 +47,42 @@ def assumed(line: FittedLine, span: Span, continued: int) -> Validation | None:
     return LENGTH_ASSUMED if span.check is not None and _torn(line, span, continued) else None
 
 
-def misplaced(line: FittedLine, span: Span, verdicts: Sequence[Verdict]) -> Validation | None:
+def misplaced(line: FittedLine, span: Span, verdicts: Mapping[Span, Verdict]) -> Validation | None:
     """What a field's verdict has to be where it may stand elsewhere in its line; else None.
 
-    Characters side by side in a row of another length moved together, if they moved. Where one value of
-    them holds by chance, others do not.
+    Characters that a row of another length holds side by side moved together, if they moved. Where one value
+    of them holds by chance, others do not.
 
     Args:
         line: the line as laid out.
         span: the field.
-        verdicts: on all fields of the line, in their order.
+        verdicts: on all fields of the line.
     """
     if line.exact:
         return None
-    together = _side_by_side(line, span.start)
     beside = [
         verdict
-        for other, verdict in zip(line.layout.spans, verdicts, strict=True)
-        if other is not span and other.start in together and not _composite_only(other)
+        for other, verdict in verdicts.items()
+        if other is not span and _moved(line, other) == _moved(line, span) and not _composite_only(other)
     ]
     held, broken = beside.count(Verdict.VALID), beside.count(Verdict.INVALID)
     # one in ten values has the right check digit by chance, one in seventy codes is a state's
     alone = held <= broken and (broken > 0 or span.content not in _CODES)
-    return PLACE_ASSUMED if alone or _begins_anywhere(line, span, verdicts) else None
+    return PLACE_ASSUMED if alone or _cut_in_front(line, span) else None
 
 
-def _begins_anywhere(line: FittedLine, span: Span, verdicts: Sequence[Verdict]) -> bool:
-    """Whether a document code or state may be letters of a name: the row was cut in front, or one is wrong.
+def _moved(line: FittedLine, span: Span) -> int:
+    """How far a field stands from its place, in characters."""
+    return line.plan[span.start] - span.start
+
+
+def _cut_in_front(line: FittedLine, span: Span) -> bool:
+    """Whether a document code or state may be letters of a name, as the row does not begin with the line.
 
     No name has a filler behind its first letter, as most codes have.
     """
-    if not line.layout.first_filled or span not in line.layout.spans[:_BEGINNING]:
-        return False
-    cut = line.plan[0] != 0 and line.text[1] != "<"
-    return cut or Verdict.INVALID in verdicts[:_BEGINNING]
+    begins = line.layout.first_filled and span in line.layout.spans[:_BEGINNING]
+    return begins and line.plan[0] != 0 and line.text[1] != "<"
 
 
 def _torn(line: FittedLine, span: Span, continued: int) -> bool:
@@ -101,16 +103,6 @@ def _torn(line: FittedLine, span: Span, continued: int) -> bool:
 def _composite_only(span: Span) -> bool:
     """Whether only the digit over the whole zone covers a field: it holds wherever the field begins."""
     return span.content is Content.OPTIONAL and span.check is None
-
-
-def _side_by_side(line: FittedLine, place: int) -> range:
-    """The places around one whose characters followed each other in the row as read."""
-    first = last = place
-    while first > 0 and line.plan[first] == line.plan[first - 1] + 1:
-        first -= 1
-    while last + 1 < len(line.plan) and line.plan[last + 1] == line.plan[last] + 1:
-        last += 1
-    return range(first, last + 1)
 
 
 def _filled_up(line: FittedLine, span: Span) -> bool:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vidence_server.extraction.domain.document import PlannedField
-from vidence_server.extraction.types.mrz.formats import Content, MrzFormat
+from vidence_server.extraction.types.mrz.formats import MrzFormat
 
+_GIVEN_NAMES = "person.given_names"
 _ORDER = (
     "document.code",
     "document.issuer",
     "document.number",
     "person.surname",
-    "person.given_names",
+    _GIVEN_NAMES,
     "person.nationality",
     "person.birth_date",
     "person.sex",
@@ -26,7 +27,7 @@ def zone_plan(formats: Sequence[MrzFormat]) -> tuple[PlannedField, ...]:
     """Every field that a zone in one of `formats` has; required are those that all of them have."""
     keys = [_keys(mrz_format) for mrz_format in formats]
     single = tuple(
-        PlannedField(key, 0, required=all(key in known for known in keys))
+        PlannedField(key, required=all(key in known for known in keys))
         for key in _ORDER
         if any(key in known for known in keys)
     )
@@ -36,16 +37,10 @@ def zone_plan(formats: Sequence[MrzFormat]) -> tuple[PlannedField, ...]:
         for number in range(1, max(counts) + 1)
     )
     composite = [mrz_format.composite is not None for mrz_format in formats]
-    checks = (PlannedField("mrz.composite_check", 0, required=all(composite)),) if any(composite) else ()
+    checks = (PlannedField("mrz.composite_check", required=all(composite)),) if any(composite) else ()
     return (*single, PlannedField("mrz.format"), *lines, *checks)
 
 
 def _keys(mrz_format: MrzFormat) -> frozenset[str]:
-    keys = {span.key for layout in mrz_format.lines for span in layout.spans}
-    names = {
-        "person.given_names"
-        for layout in mrz_format.lines
-        for span in layout.spans
-        if span.content is Content.NAMES
-    }
-    return frozenset(keys | names)
+    """The keys of a format's spans; the names of every zone are one span and two fields."""
+    return frozenset({span.key for layout in mrz_format.lines for span in layout.spans} | {_GIVEN_NAMES})

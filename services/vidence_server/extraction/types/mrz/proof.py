@@ -89,7 +89,8 @@ def _less_what_is_assumed(readings: Sequence[SpanReading], today: date) -> Itera
         if reading.validation.verdict is not Verdict.VALID:
             yield reading
             continue
-        verdicts = [_verdict_on(other, today) for other in readings if other.line is reading.line]
+        beside = (other for other in readings if other.line is reading.line)
+        verdicts = {other.span: _verdict_on(other, today) for other in beside}
         why = assumed(reading.line, reading.span, reading.continued)
         why = why or misplaced(reading.line, reading.span, verdicts)
         yield replace(reading, validation=why) if why else reading

@@ -126,13 +126,23 @@ def test_a_number_with_miscounted_fillers_is_not_proven_without_a_composite_digi
     assert (field.value, field.validation) == ("AB2134", FILLERS)
 
 
-def test_a_line_from_which_a_filler_was_left_out_says_so_beside_a_misread_date_too() -> None:
-    # the check digit behind the filler holds for the digits that the letter stands for
-    lower = "L898902C36UTO74O812<2F1204159ZE184226B<<<<<<<"
-    reading = read("visa", zone((UPPER.replace("P<", "V<"), lower)))
+@pytest.mark.parametrize(
+    ("torn", "key", "why"),
+    [
+        # the check digit behind the filler holds for the digits that the letter stands for
+        ("L898902C36UTO7408122F12O415<9ZE184226B<<<<<<<", "document.expiry_date", FILLERS),
+        # beside the number a state holds and the date does not
+        ("L898902C36UTO74O812<2F1204159ZE184226B<<<<<<<", "person.birth_date", PLACE),
+    ],
+)
+def test_a_line_from_which_a_filler_was_left_out_says_so_beside_a_misread_date_too(
+    torn: str, key: str, why: Validation
+) -> None:
+    reading = read("visa", zone((UPPER.replace("P<", "V<"), torn)))
     whole = reading.field("mrz.line", 2)
-    assert (whole.value, whole.validation) == (lower.replace("812<2", "8122"), PLACE)
-    assert reading.field("person.birth_date").validation.rule == "icao9303.date"
+    left_out = torn.index("<")
+    assert (whole.value, whole.validation) == (torn[:left_out] + torn[left_out + 1 :], why)
+    assert reading.field(key).validation.rule == "icao9303.date"
 
 
 @pytest.mark.parametrize("lower", ["I" + LOWER, "I" + LOWER + "I", LOWER.replace("<<<<<", "<<"), LOWER + "<"])
@@ -246,6 +256,25 @@ NAMES = "JORUNSEN<<ODETTE<<<<<<<<<<<<<<"
             ("P<CHEYARROFIZ<<CELESTE<DARIAN<<<<<<<<<<<<<<<", "7808858<5CHE060507034043002467T72<<<<<<<94"),
             {"document.optional_data": "467T72"},
         ),
+        # behind a number that holds by chance, with a code that is none: the composite digit says nothing new
+        (
+            "id_card",
+            (
+                "AN0170961309QE4HMC3<<<<<<<<",
+                "1311163M2308010CAN<<<<<<<<<<<0",
+                "ULMEKOV<<BORIN<<<<<<<<<<<<<<<<",
+            ),
+            {"document.number": "0961309QE", "document.optional_data": "HMC3"},
+        ),
+        (
+            "id_card",
+            (
+                "CHE5999929073<<<<<<<<<<<<<<<",
+                "6108207M2603058CHE<<<<<<<<<<<0",
+                "ROSKABERG<<TOVE<<<<<<<<<<<<<<<",
+            ),
+            {"document.optional_data": "73"},
+        ),
         # I<AUTTORVADOTTI without its I, I<AUT07625936 without its filler
         (
             "id_card",
@@ -271,6 +300,24 @@ def test_what_holds_by_chance_where_a_row_was_cut_is_not_valid(
     for key, value in values.items():
         field = reading.field(key)
         assert (field.value, field.validation) == (value, PLACE)
+
+
+def test_optional_data_behind_a_long_number_that_does_not_hold_are_not_valid() -> None:
+    # the composite digit holds, wherever the number ends
+    rows = ("I<D<<NORDAKOV<<YORICK<<<<<<<<<<<<<<<", "6943035<7D<<3212297M34060501OXZ9GA8")
+    reading = read("id_card", [line(text, at, width=CHARACTER_PX * 36) for at, text in enumerate(rows)])
+    assert reading.field("document.number").validation.verdict is Verdict.INVALID
+    assert reading.field("mrz.composite_check").validation.verdict is Verdict.VALID
+    assert reading.field("document.optional_data").validation == NOT_CHECKED
+
+
+def test_a_state_behind_a_code_that_lacks_its_first_letter_is_not_valid() -> None:
+    rows = ("DUTO94946920<3<<<<<<<<<<<<<<<", "9206115F2401287UTO<<<<<<<<<<<0", NAMES)
+    reading = read("id_card", [line(text, at, width=CHARACTER_PX * 30) for at, text in enumerate(rows)])
+    assert (reading.field("document.issuer").value, reading.field("document.issuer").validation) == (
+        "UTO",
+        PLACE,
+    )
 
 
 def test_what_is_beside_more_that_holds_stays_valid() -> None:

@@ -127,6 +127,12 @@ def test_two_miscounted_runs_of_fillers_are_both_put_right(read: str) -> None:
     assert laid_out(read.format(whole[-1]), 2) == whole
 
 
+def test_a_layout_of_which_half_the_check_digits_hold_is_not_the_last_that_is_tried() -> None:
+    # with the filler of the number left out instead of the stray in front, dates and their digits are in place
+    whole = "9277634<<4ESP6812230M3211267<<<<<<<<<<<<<<<4"
+    assert laid_out("K" + whole, 2) == whole
+
+
 @pytest.mark.parametrize(("number", "cost"), [("D2314589", 0.41), ("D231", 0.45), ("D2", 0.47)])
 def test_a_short_number_of_which_all_fillers_were_dropped_is_filled_up(number: str, cost: float) -> None:
     padded = number.ljust(9, "<")
