@@ -128,7 +128,7 @@ def test_two_miscounted_runs_of_fillers_are_both_put_right(read: str) -> None:
 
 
 def test_a_layout_of_which_half_the_check_digits_hold_is_not_the_last_that_is_tried() -> None:
-    # with the filler of the number left out instead of the stray in front, dates and their digits are in place
+    # with the filler of the number left out instead of the stray in front, dates are in place
     whole = "9277634<<4ESP6812230M3211267<<<<<<<<<<<<<<<4"
     assert laid_out("K" + whole, 2) == whole
 
