@@ -27,7 +27,7 @@ def jpeg(mark: bytes = b"") -> bytes:
 def monitor_folder(
     data: Path, tenant: str = "default", *, clock: Clock | None = None, form: BlobFormat | None = None
 ) -> MonitorFolder:
-    """Where monitors of a tenant keep pictures, as the capture service opens it: nothing is swept."""
+    """Where monitors of a tenant keep pictures, not swept: its context is not entered."""
     clock, folder = clock or SystemClock(), data / images_of(tenant)
     return MonitorFolder(
         FolderBlobs(folder, clock=clock, ids=IdFactory(clock), form=form), BlobSubjects(folder)
@@ -41,9 +41,10 @@ async def keep_picture(
     *,
     mark: bytes = b"",
     form: BlobFormat | None = None,
+    keep_for: timedelta = KEPT_FOR,
 ) -> str:
     """Keeps a picture of somebody; empty: of somebody whom the monitor did not recognise. Gives its id."""
-    folder, expire_time = monitor_folder(data, tenant, form=form), SystemClock().now() + KEPT_FOR
+    folder, expire_time = monitor_folder(data, tenant, form=form), SystemClock().now() + keep_for
     (data / images_of(tenant)).mkdir(mode=0o700, parents=True, exist_ok=True)
     blob = await folder.blobs.put(jpeg(mark), tenant=tenant, expire_time=expire_time)
     if subject_id:

@@ -48,7 +48,7 @@ async def open_service(process: Process) -> None:
         FolderBlobs(folder / IMAGES, clock=process.clock, ids=process.ids, form=form)
     )
     of_monitors = {
-        tenant: _of_monitors(process, folder / images_of(tenant), form) for tenant in process.tenants
+        tenant: await _of_monitors(process, folder / images_of(tenant), form) for tenant in process.tenants
     }
     capture = await process.stack.enter_async_context(
         app.open_service(
@@ -75,10 +75,10 @@ async def open_service(process: Process) -> None:
     process.model_services.append(app.register(process.server, capture, process.clock))
 
 
-def _of_monitors(process: Process, folder: Path, form: Sealing) -> MonitorFolder:
-    """What the monitors of a tenant keep. Not swept here: a monitor, another process, sweeps its own."""
+async def _of_monitors(process: Process, folder: Path, form: Sealing) -> MonitorFolder:
+    """What the monitors of a tenant keep; swept here too, as a monitor sweeps only while it runs."""
     blobs = FolderBlobs(folder, clock=process.clock, ids=process.ids, form=form)
-    return MonitorFolder(blobs, BlobSubjects(folder))
+    return MonitorFolder(await process.stack.enter_async_context(blobs), BlobSubjects(folder))
 
 
 def _extracting(reader: ExtractionService) -> ExtractDocument:
