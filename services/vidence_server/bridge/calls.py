@@ -19,7 +19,7 @@ from vidence_server.bridge.framing import ENDED, RETRY, Framing, stopping
 from vidence_server.bridge.path_template import PathTemplate
 from vidence_server.bridge.peer import Peer
 from vidence_server.bridge.plain import dumps, to_plain
-from vidence_server.bridge.problems import Problem, problem_of
+from vidence_server.bridge.problems import Problem, is_told, problem_of
 from vidence_server.bridge.requests import RequestReader
 from vidence_server.bridge.services import ALIASES
 from vidence_server.bridge.settings import BridgeSettings
@@ -170,7 +170,7 @@ async def pieces_of(
     """What is written of a call; the call ends with it.
 
     Raises:
-        CutShort: the service failed in the midst of raw bytes.
+        CutShort: raw bytes end without a word of the service.
     """
     try:
         yield framing.opening
@@ -179,9 +179,11 @@ async def pieces_of(
         async for response in responses:
             yield framing.write(response)
     except grpc.aio.AioRpcError as error:
-        if framing.is_raw:
+        if not framing.is_raw:
+            yield framing.fail(problem_of(error))
+        elif not is_told(error):
             raise CutShort from error
-        yield framing.fail(problem_of(error))
+        # The service says in the last line of a body why it ends.
         return
     finally:
         call.cancel()

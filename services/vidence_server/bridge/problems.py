@@ -69,6 +69,12 @@ def problem_of(error: DomainError | grpc.aio.AioRpcError, request_id: str = "") 
     return Problem(_http(found.code), found)
 
 
+def is_told(error: grpc.aio.AioRpcError) -> bool:
+    """Whether a service ended the call with a status of its own, which has details; gRPC's own have none."""
+    # An AioRpcError has the four methods of a call that this reads.
+    return rpc_status.from_call(error) is not None  # type: ignore[arg-type]  # see above
+
+
 def is_untrusted(error: grpc.aio.AioRpcError) -> bool:
     """Whether there is somebody, without TLS or with a certificate of another authority or another name.
 

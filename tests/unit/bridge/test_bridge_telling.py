@@ -10,6 +10,8 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf.message import Message
+from google.rpc.status_pb2 import Status
+from grpc_status import rpc_status
 from starlette.types import Message as AsgiMessage
 
 from fakes.bridge_requests import POOL, match, peer
@@ -22,6 +24,7 @@ from vidence_server.bridge.plain import from_plain, to_plain
 from vidence_server.bridge.problems import problem_of
 from vidence_server.bridge.statistics import BridgeStatistics
 from vidence_server.core.errors import DomainError, Reason
+from vidence_server.runtime.status import to_status
 
 
 def response(name: str, members: dict[str, Any]) -> Message:
@@ -248,13 +251,16 @@ async def test_raw_bytes_that_a_stop_cuts_have_no_end() -> None:
     assert (reading.text, reading.whole) == (b"half", False)
 
 
-async def told_until_failed(path: str, first: Message, *, events: bool) -> Reading:
-    """What a peer has of a stream whose service fails halfway."""
+async def told_until_failed(
+    path: str, first: Message, *, events: bool, status: Status | None = None
+) -> Reading:
+    """What a peer has of a stream whose service fails halfway, with a status of its own or none."""
     here, reading = peer(), Reading()
     await here.body()
     framing = Framing(match("GET", path).rpc, POOL, events=events)
+    call = FailingCall(status)
     answer = StreamAnswer(
-        pieces_of(FailingCall(), first, FailingCall(), framing),  # type: ignore[arg-type]  # all that is used
+        pieces_of(call, first, call, framing),  # type: ignore[arg-type]  # all that is used
         here,
         framing,
         draining=asyncio.Event(),
@@ -268,12 +274,19 @@ async def told_until_failed(path: str, first: Message, *, events: bool) -> Readi
 class FailingCall:
     """A call whose second response never comes."""
 
+    def __init__(self, status: Status | None) -> None:
+        self._status = status
+
     def __aiter__(self) -> AsyncIterator[Message]:
         return self
 
     async def __anext__(self) -> Message:
         nothing = grpc.aio.Metadata()
-        raise grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, nothing, nothing)
+        if self._status is None:
+            raise grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, nothing, nothing)
+        told = rpc_status.to_status(self._status)
+        trailing = grpc.aio.Metadata(*told.trailing_metadata)
+        raise grpc.aio.AioRpcError(told.code, nothing, trailing, details=told.details)
 
     def cancel(self) -> bool:
         return True
@@ -285,6 +298,15 @@ async def test_raw_bytes_whose_service_fails_have_no_end() -> None:
     first = match("GET", path).rpc.response(data=b"half")
     reading = await told_until_failed(path, first, events=False)
     assert (reading.text, reading.whole) == (b"half", False)
+
+
+@pytest.mark.requirement("R-WE1", "R-ST3")
+async def test_raw_bytes_whose_service_says_why_they_end_are_whole() -> None:
+    path = "/v1/libraries/l/documents/stream"
+    first = match("GET", path).rpc.response(data=b'{"export_failed": {}}\n')
+    status = to_status(DomainError(Reason.LIBRARY_NOT_FOUND, "gone"), "")
+    reading = await told_until_failed(path, first, events=False, status=status)
+    assert (reading.text, reading.whole) == (b'{"export_failed": {}}\n', True)
 
 
 @pytest.mark.requirement("R-WE1", "R-ST3")
