@@ -10,8 +10,9 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from itertools import cycle, islice
 from pathlib import Path
 
 import grpc
@@ -137,12 +138,27 @@ def left_behind(bus: BusProcess) -> dict[str, float]:
     return {name: value for name, value in counted.items() if value}
 
 
+def _ports_of_worker() -> Iterator[int]:
+    """Ports of this process of the test run in any order, again and again: no other process asks for them.
+
+    Who is given a port listens on it some time later; two workers that drew from the same ports, with the
+    same seed, at times met on one.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    own = range(20_000 + worker, 32_000, workers)
+    return cycle(random.Random().sample(own, len(own)))
+
+
+_PORTS = _ports_of_worker()
+
+
 def free_port() -> int:
     """A port that nobody listens on, and that no client is given as its own.
 
     A client that dials a port which is not listened on, again and again, may otherwise reach itself.
     """
-    for port in random.sample(range(20_000, 32_000), 100):
+    for port in islice(_PORTS, 100):
         with suppress(OSError), socket.socket() as probe:
             probe.bind(("127.0.0.1", port))
             return port
