@@ -1,4 +1,4 @@
-"""The passport of ICAO Doc 9303-4 and a card, and their fields as a reader gives them."""
+"""One field of the specimen passport as a reader gives it, and what is expected of it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ from collections.abc import Sequence
 
 from rendering.lines import zone
 from rendering.reading import read
+from rendering.specimens import LOWER, UPPER
 from vidence_server.extraction.domain.document import ExtractedField, Validation, Verdict
 from vidence_server.vision.text import TextLine
 
-UPPER = "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<"
-LOWER = "L898902C36UTO7408122F1204159ZE184226B<<<<<10"
-CARD = ("I<UTOD231458907<<<<<<<<<<<<<<<", "7408122F1204159UTO<<<<<<<<<<<6", "ERIKSSON<<ANNA<MARIA<<<<<<<<<<")
 SEX = Validation(Verdict.VALID, "icao9303.sex")
 
 

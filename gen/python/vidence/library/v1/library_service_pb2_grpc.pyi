@@ -113,7 +113,7 @@ class LibraryServiceStub:
     as `IngestDocuments`.
 
     End: the last line is `{"ingest_complete": …}` or `{"ingest_failed": …}`; the latter is followed by the same
-    status.
+    status. A body that just stops was cut; over HTTP its connection breaks.
 
     Limits: 1 MiB per line; otherwise as `IngestDocuments`. A body without a byte is no message, and names no library:
     REQUEST_INVALID, field `content`. One of empty lines is an ingest of no documents.
@@ -160,7 +160,8 @@ class LibraryServiceStub:
     after a restart of the server, for an hour after the last checkpoint. Then: EXPORT_EXPIRED. The lines up to the
     checkpoint and those of the resumed export together are the whole export.
 
-    End: `export_complete`, then status OK; or `export_failed`, then the same status. An export that just stops was cut.
+    End: `export_complete`, then status OK; or `export_failed`, then the same status. An export that just stops was cut; over HTTP its
+    connection breaks.
 
     Limits: about 256 KiB per message. Errors: LIBRARY_NOT_FOUND, EXPORT_TOKEN_INVALID, EXPORT_EXPIRED.
 
@@ -374,7 +375,7 @@ class LibraryServiceAsyncStub(LibraryServiceStub):
     as `IngestDocuments`.
 
     End: the last line is `{"ingest_complete": …}` or `{"ingest_failed": …}`; the latter is followed by the same
-    status.
+    status. A body that just stops was cut; over HTTP its connection breaks.
 
     Limits: 1 MiB per line; otherwise as `IngestDocuments`. A body without a byte is no message, and names no library:
     REQUEST_INVALID, field `content`. One of empty lines is an ingest of no documents.
@@ -421,7 +422,8 @@ class LibraryServiceAsyncStub(LibraryServiceStub):
     after a restart of the server, for an hour after the last checkpoint. Then: EXPORT_EXPIRED. The lines up to the
     checkpoint and those of the resumed export together are the whole export.
 
-    End: `export_complete`, then status OK; or `export_failed`, then the same status. An export that just stops was cut.
+    End: `export_complete`, then status OK; or `export_failed`, then the same status. An export that just stops was cut; over HTTP its
+    connection breaks.
 
     Limits: about 256 KiB per message. Errors: LIBRARY_NOT_FOUND, EXPORT_TOKEN_INVALID, EXPORT_EXPIRED.
 
@@ -710,7 +712,7 @@ class LibraryServiceServicer(metaclass=_abc_1.ABCMeta):
         as `IngestDocuments`.
 
         End: the last line is `{"ingest_complete": …}` or `{"ingest_failed": …}`; the latter is followed by the same
-        status.
+        status. A body that just stops was cut; over HTTP its connection breaks.
 
         Limits: 1 MiB per line; otherwise as `IngestDocuments`. A body without a byte is no message, and names no library:
         REQUEST_INVALID, field `content`. One of empty lines is an ingest of no documents.
@@ -775,7 +777,8 @@ class LibraryServiceServicer(metaclass=_abc_1.ABCMeta):
         after a restart of the server, for an hour after the last checkpoint. Then: EXPORT_EXPIRED. The lines up to the
         checkpoint and those of the resumed export together are the whole export.
 
-        End: `export_complete`, then status OK; or `export_failed`, then the same status. An export that just stops was cut.
+        End: `export_complete`, then status OK; or `export_failed`, then the same status. An export that just stops was cut; over HTTP its
+        connection breaks.
 
         Limits: about 256 KiB per message. Errors: LIBRARY_NOT_FOUND, EXPORT_TOKEN_INVALID, EXPORT_EXPIRED.
 

@@ -3218,7 +3218,7 @@ export const LibraryService: GenService<{
    * as `IngestDocuments`.
    *
    * End: the last line is `{"ingest_complete": …}` or `{"ingest_failed": …}`; the latter is followed by the same
-   * status.
+   * status. A body that just stops was cut; over HTTP its connection breaks.
    *
    * Limits: 1 MiB per line; otherwise as `IngestDocuments`. A body without a byte is no message, and names no library:
    * REQUEST_INVALID, field `content`. One of empty lines is an ingest of no documents.
@@ -3287,7 +3287,8 @@ export const LibraryService: GenService<{
    * after a restart of the server, for an hour after the last checkpoint. Then: EXPORT_EXPIRED. The lines up to the
    * checkpoint and those of the resumed export together are the whole export.
    *
-   * End: `export_complete`, then status OK; or `export_failed`, then the same status. An export that just stops was cut.
+   * End: `export_complete`, then status OK; or `export_failed`, then the same status. An export that just stops was cut; over HTTP its
+   * connection breaks.
    *
    * Limits: about 256 KiB per message. Errors: LIBRARY_NOT_FOUND, EXPORT_TOKEN_INVALID, EXPORT_EXPIRED.
    *

@@ -6,19 +6,13 @@ import pytest
 
 from rendering.lines import line, zone
 from rendering.reading import TODAY
+from rendering.specimens import CARD, LOWER, UPPER
 from vidence_server.extraction.domain.document import ExtractedField
 from vidence_server.extraction.types.mrz.formats import FORMATS, TD1, TD3
 from vidence_server.extraction.types.mrz.reader import MrzReader
 
 pytestmark = pytest.mark.requirement("R-EX1")
 
-UPPER = "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<"
-LOWER = "L898902C36UTO7408122F1204159ZE184226B<<<<<10"
-CARD = (
-    "I<UTOD231458907<<<<<<<<<<<<<<<",
-    "7408122F1204159UTO<<<<<<<<<<<6",
-    "ERIKSSON<<ANNA<MARIA<<<<<<<<<<",
-)
 NAMES = {"person.surname", "person.given_names"}
 
 

@@ -11,14 +11,12 @@ from hypothesis import strategies as st
 from rendering.lines import CHARACTER_PX, line, with_alternatives, zone
 from rendering.people import random_person
 from rendering.reading import TODAY, Reading, read
+from rendering.specimens import CARD, LOWER, UPPER
 from rendering.zones import DOCUMENT_TYPE, FORMATS, digit, true_fields, zone_lines
 from vidence_server.extraction.domain.document import NOT_CHECKED, Validation, Verdict
 
 pytestmark = pytest.mark.requirement("R-EX3")
 
-UPPER = "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<"
-LOWER = "L898902C36UTO7408122F1204159ZE184226B<<<<<10"
-CARD = ("I<UTOD231458907<<<<<<<<<<<<<<<", "7408122F1204159UTO<<<<<<<<<<<6", "ERIKSSON<<ANNA<MARIA<<<<<<<<<<")
 CHECKED = ("document.number", "person.birth_date", "document.expiry_date", "document.optional_data")
 FILLERS = Validation(
     Verdict.NOT_CHECKED,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rendering.lines import line
+from rendering.specimens import CARD, LOWER, UPPER
 from rendering.zones import digit
 from vidence_server.extraction.types.mrz.fitting import FittedLine, fit
 from vidence_server.extraction.types.mrz.formats import FORMATS, MRV_A, TD2, TD3, MrzFormat
@@ -14,9 +15,6 @@ from vidence_server.extraction.types.mrz.score import line_score
 
 pytestmark = pytest.mark.requirement("R-EX3")
 
-UPPER = "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<"
-LOWER = "L898902C36UTO7408122F1204159ZE184226B<<<<<10"
-CARD = ("I<UTOD231458907<<<<<<<<<<<<<<<", "7408122F1204159UTO<<<<<<<<<<<6", "ERIKSSON<<ANNA<MARIA<<<<<<<<<<")
 KNOWN = {known.name: known for known in FORMATS}
 
 

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import pytest
 
 from rendering.lines import line, with_alternatives, zone
-from rendering.passport import LOWER, SEX, UPPER, across, changed, checked, field, passport
+from rendering.passport import SEX, across, changed, checked, field, passport
 from rendering.reading import TODAY, read
+from rendering.specimens import LOWER, UPPER
 from vidence_server.extraction.domain.document import NOT_CHECKED, FieldSource, Validation, Verdict
 from vidence_server.extraction.types.mrz.formats import TD3
 from vidence_server.extraction.types.mrz.interpret import interpret

@@ -11,14 +11,13 @@ from hypothesis import strategies as st
 from rendering.lines import CHARACTER_PX, LINE_PX, line, zone
 from rendering.people import random_person
 from rendering.reading import TODAY, read
+from rendering.specimens import LOWER, UPPER
 from rendering.zones import DOCUMENT_TYPE, FORMATS, true_fields, zone_lines
 from vidence_server.extraction.domain.document import Verdict
 from vidence_server.extraction.types import DOCUMENT_TYPES, TypeDetector, document_type
 from vidence_server.vision.geometry import Point, Quad
 from vidence_server.vision.text import TextLine
 
-UPPER = "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<"
-LOWER = "L898902C36UTO7408122F1204159ZE184226B<<<<<10"
 TRUTH = {
     "document.number": "L898902C3",
     "person.surname": "ERIKSSON",

@@ -11,12 +11,11 @@ from hypothesis import strategies as st
 from rendering.lines import with_alternatives, zone
 from rendering.people import random_person
 from rendering.reading import TODAY, Reading, read
+from rendering.specimens import LOWER, UPPER
 from rendering.zones import DOCUMENT_TYPE, FORMATS, digit, true_fields, zone_lines
 from vidence_server.extraction.domain.document import ExtractedField, Verdict
 from vidence_server.extraction.types.mrz.check_digit import CHARACTER_VALUES
 
-UPPER = "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<"
-LOWER = "L898902C36UTO7408122F1204159ZE184226B<<<<<10"
 CONFUSIONS = {
     "0": "OD",
     "O": "0",

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from rendering.specimens import LOWER, UPPER
 from vidence_server.extraction.types.mrz.formats import MRV_A, TD1, TD2, TD3, MrzFormat
 from vidence_server.extraction.types.mrz.score import composite_text, line_score, valid_checks
 
 pytestmark = pytest.mark.requirement("R-EX3")
 
-UPPER = "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<"
-LOWER = "L898902C36UTO7408122F1204159ZE184226B<<<<<10"
 FORMATS = {known.name: known for known in (TD1, TD2, TD3, MRV_A)}
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from rendering.lines import line, with_alternatives, zone
-from rendering.passport import CARD, LOWER, SEX, UPPER, across, changed, checked, field, passport
+from rendering.passport import SEX, across, changed, checked, field, passport
+from rendering.specimens import CARD, LOWER, UPPER
 from rendering.zones import digit
 from vidence_server.extraction.domain.document import NOT_CHECKED, Validation, Verdict
 

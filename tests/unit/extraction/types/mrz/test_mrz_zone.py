@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from rendering.lines import CHARACTER_PX, LINE_PX, box, line, zone
+from rendering.specimens import CARD, LOWER, UPPER
 from vidence_server.extraction.types.mrz.formats import FORMATS, MRV_A, TD1, TD2, TD3
 from vidence_server.extraction.types.mrz.rows import Row, piece_of, rows_of
 from vidence_server.extraction.types.mrz.zone import Zone, ZoneFinder
@@ -15,9 +16,6 @@ from vidence_server.vision.text import TextLine
 
 pytestmark = pytest.mark.requirement("R-EX3")
 
-UPPER = "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<"
-LOWER = "L898902C36UTO7408122F1204159ZE184226B<<<<<10"
-CARD = ("I<UTOD231458907<<<<<<<<<<<<<<<", "7408122F1204159UTO<<<<<<<<<<<6", "ERIKSSON<<ANNA<MARIA<<<<<<<<<<")
 WIDTH = 44 * CHARACTER_PX
 
 
