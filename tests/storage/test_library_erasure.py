@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import numpy as np
@@ -61,3 +63,32 @@ async def test_a_deleted_subject_leaves_no_template_in_the_tables(shared_home: H
             TENANT, "people", FaceTemplate(MODEL, ben[0]), k=5, minimum_score=None
         )
         assert [hit.subject_id for hit in found.hits] == ["ben"]
+
+
+@asynccontextmanager
+async def older_state(server: PostgresProcess) -> AsyncIterator[None]:
+    """Somebody reads the state that is now, in the same database and nothing of the library."""
+    connection = await server.connect()
+    try:
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            await connection.fetch("SELECT 1")
+            yield
+    finally:
+        await connection.close()
+
+
+async def test_a_deletion_waits_for_whoever_may_still_see_what_was_deleted(shared_home: Home) -> None:
+    server = shared_home.server
+    assert server is not None
+    async with opened_at(shared_home) as opened:
+        await made(opened, "people")
+        anna = await enroll(opened, "anna", 4)
+        async with older_state(server):
+            deletion = asyncio.create_task(opened.service.faces.delete_subject(TENANT, "people", "anna"))
+            done, _ = await asyncio.wait([deletion], timeout=1.0)
+            assert not done
+            ben = await enroll(opened, "ben", 4)  # nobody else waits
+        assert await deletion == 4
+        after = await asyncio.to_thread(tables_of, server)
+        assert traces(after, anna) == 0
+        assert traces(after, ben) > 0
