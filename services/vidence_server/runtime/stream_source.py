@@ -41,7 +41,7 @@ class SourceRun(Generic[R]):
             await _close(self._source)
 
     async def _run(self) -> None:
-        """Hands over all that the source makes, then how it ended. Raises only its own cancellation."""
+        """Hands over all that the source makes, then how it ended. Ends in silence where it is cancelled."""
         self._started = True
         error: BaseException | None = None
         try:
@@ -53,7 +53,7 @@ class SourceRun(Generic[R]):
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
-                raise
+                return  # raised, it would be kept by the task, and with it what the source worked on
             error = DomainError(Reason.CANCELLED, "The work was cancelled by the server.")
         except Exception as raised:  # noqa: BLE001  # the writer decides what it means
             error = raised

@@ -10,6 +10,7 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from vidence_server.runtime.rpc import Method, current_rpc
+from vidence_server.runtime.spent_errors import release
 from vidence_server.runtime.status import REQUEST_ID_KEY
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
@@ -61,6 +62,7 @@ class InterceptorChain(grpc.aio.ServerInterceptor):
         behaviour = _behaviour(handler)
         for interceptor in reversed(self._interceptors):
             behaviour = interceptor.wrap(method, behaviour)
+        behaviour = _without_frames(behaviour)
         make = {
             (False, False): grpc.unary_unary_rpc_method_handler,
             (False, True): grpc.unary_stream_rpc_method_handler,
@@ -88,6 +90,20 @@ def _behaviour(handler: grpc.RpcMethodHandler[Any, Any]) -> Behaviour:
             await _write_all(responses, context)
 
     return stream if handler.response_streaming else answer
+
+
+def _without_frames(behaviour: Behaviour) -> Behaviour:
+    """Ends an aborted call without what its functions hold: gRPC keeps the error with the call."""
+
+    async def outermost(request: Any, context: Context) -> Any:
+        try:
+            return await behaviour(request, context)
+        except grpc.aio.AbortError as error:
+            release(error)
+            del request  # this function's frame is kept
+            raise
+
+    return outermost
 
 
 async def _write_all(responses: Any, context: Context) -> None:

@@ -10,6 +10,7 @@ import structlog
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.runtime.interceptors.chain import Behaviour, Context
 from vidence_server.runtime.rpc import Method, current_rpc
+from vidence_server.runtime.spent_errors import release
 from vidence_server.runtime.status import (
     defect,
     domain_error_of,
@@ -34,16 +35,19 @@ class ErrorInterceptor:
             except grpc.aio.BaseError:
                 raise  # a servicer's own abort, or a write to a client that is gone: gRPC knows what to do
             except Exception as error:  # noqa: BLE001  # the last place where a defect can get its request id
-                await self._abort(method, error, context)
+                known = self._told(method, error)
+                release(error)
+            # Not above: gRPC keeps what ends the call, and with it what was being handled.
+            return await abort(known, context)
 
         return translated
 
-    async def _abort(self, method: Method, error: Exception, context: Context) -> None:
+    def _told(self, method: Method, error: Exception) -> DomainError:
         known = domain_error_of(error)
         if known is None:
             self._log.error("defect", service=method.service, method=method.name, exc_info=error)
             known = defect()
-        await abort(known, context)
+        return known
 
 
 async def abort(error: DomainError, context: Context) -> None:
