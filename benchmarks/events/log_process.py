@@ -24,6 +24,7 @@ from vidence_server.core.clock import SystemClock
 from vidence_server.event import convert
 from vidence_server.event.domain.event import NO_ATTRIBUTES, EventHeader, Severity, identity_of
 from vidence_server.event.store.index import EventIndex
+from vidence_server.runtime.heap import settled_heap
 from vidence_server.streams.append import Draft, Durability
 from vidence_server.streams.durable.durable_log import DurableLog
 from vidence_server.streams.durable.sqlite_schema import connect
@@ -83,9 +84,10 @@ async def measure_log(path: Path, drafts: Sequence[Draft], durability: Durabilit
         ) as writer,
     ):
         log = await writer.open_log("default", "bus")
-        start = time.perf_counter()
-        await _append(log, drafts, durability)
-        return time.perf_counter() - start, writer.statistics().groups
+        with settled_heap():  # as a server that is ready
+            start = time.perf_counter()
+            await _append(log, drafts, durability)
+            return time.perf_counter() - start, writer.statistics().groups
 
 
 def measure_raw(written: Path, path: Path, durability: Durability, group: int) -> float:

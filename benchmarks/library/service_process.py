@@ -34,6 +34,7 @@ from vidence_server.library.search.making import make_index
 from vidence_server.library.search.scan import ScanThreads
 from vidence_server.library.service import LibraryService
 from vidence_server.library.settings import LibrarySettings
+from vidence_server.runtime.heap import settled_heap
 from vidence_server.runtime.logs import configure_logs
 from vidence_server.runtime.metrics import Metrics
 from vidence_server.runtime.server import RpcServer
@@ -87,9 +88,10 @@ async def _serve(folder: Path, dimensions: int, answers: TextIO, scan: ScanThrea
             loop = asyncio.get_running_loop()
             requests = asyncio.StreamReader()
             await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(requests), sys.stdin)
-            while line := await requests.readline():
-                answer = await _answer(opened.service, json.loads(line), dimensions)
-                print(json.dumps(answer), file=answers)
+            with settled_heap():  # as a server that is ready
+                while line := await requests.readline():
+                    answer = await _answer(opened.service, json.loads(line), dimensions)
+                    print(json.dumps(answer), file=answers)
 
 
 def main() -> None:

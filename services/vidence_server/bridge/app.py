@@ -36,6 +36,7 @@ from vidence_server.bridge.upstream import open_upstream
 from vidence_server.core.clock import Clock
 from vidence_server.core.errors import DomainError, Reason
 from vidence_server.runtime.access_settings import TlsSettings
+from vidence_server.runtime.heap import settled_heap
 from vidence_server.runtime.metrics import Metrics
 from vidence_server.runtime.own_calls import OwnCalls, peer_tls
 from vidence_server.runtime.tracing import Tracing
@@ -127,7 +128,8 @@ async def serve_bridge(
             host, port = door.getsockname()[:2]
             log.info("listening", address=f"{host}:{port}", services=["bridge"])
             log.info("ready", service="bridge")
-            await server.serve(sockets=[door])
+            with settled_heap():
+                await server.serve(sockets=[door])
         log.info("stopped")
 
 

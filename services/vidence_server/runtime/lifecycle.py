@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 
+from vidence_server.runtime.heap import settled_heap
 from vidence_server.runtime.server import RpcServer
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -64,7 +65,8 @@ async def _warm(warm_up: Callable[[], Awaitable[None]] | None) -> None:
     """Warms up, then runs until it is cancelled."""
     if warm_up is not None:
         await warm_up()
-    await asyncio.Event().wait()
+    with settled_heap():
+        await asyncio.Event().wait()
 
 
 async def _until(received: asyncio.Queue[signal.Signals], work: Coroutine[Any, Any, None]) -> None:

@@ -27,6 +27,7 @@ from vidence_server.monitor.domain.appearances import (
 )
 from vidence_server.monitor.service import Monitor
 from vidence_server.monitor.sources import SourceAddress, parse_source
+from vidence_server.runtime.heap import settled_heap
 from vidence_server.runtime.library_client import LibraryClient
 from vidence_server.runtime.lifecycle import until_signal
 from vidence_server.runtime.logs import configure_logs
@@ -215,7 +216,8 @@ async def _until_end_or_signal(running: Monitor) -> None:
     watching = asyncio.create_task(running.run(), name="monitor")
     signalled = asyncio.create_task(until_signal(), name="signals")
     try:
-        await asyncio.wait({watching, signalled}, return_when=asyncio.FIRST_COMPLETED)
+        with settled_heap():
+            await asyncio.wait({watching, signalled}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for task in (watching, signalled):
             task.cancel()

@@ -15,6 +15,7 @@ import uvloop
 
 from vidence_server.batch import app
 from vidence_server.core.errors import DomainError, Reason
+from vidence_server.runtime.heap import settled_heap
 from vidence_server.runtime.lifecycle import until_signal
 from vidence_server.runtime.logs import configure_logs
 from vidence_server.runtime.metrics_server import MetricsServer
@@ -77,5 +78,6 @@ async def _work(settings: SuiteSettings, address: str, concurrency: int | None) 
         )
         app.export_worker(process.metrics, opened)
         log.info("working", address=address, concurrency=count)
-        await until_signal()
+        with settled_heap():
+            await until_signal()
         log.info("stopping")

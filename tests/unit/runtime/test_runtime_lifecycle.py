@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
@@ -107,6 +108,22 @@ async def test_a_signal_during_the_warm_up_ends_it() -> None:
     async with extraction_server(open_work(ending=(complete(),)), ready=False) as running:
         await asyncio.wait_for(serve_until_signal(running.server, warm_up=warm_up), PATIENCE_S)
     assert cancelled.is_set()
+
+
+async def test_the_collector_leaves_alone_what_there_is_when_the_server_is_ready() -> None:
+    def after_the_warm_up() -> None:
+        looked_past.append(gc.get_freeze_count())
+        signal.raise_signal(signal.SIGTERM)
+
+    async def warm_up() -> None:
+        looked_past.append(gc.get_freeze_count())
+        asyncio.get_running_loop().call_later(0.05, after_the_warm_up)
+
+    looked_past: list[int] = []
+    async with extraction_server(open_work(ending=(complete(),)), ready=False) as running:
+        await asyncio.wait_for(serve_until_signal(running.server, warm_up=warm_up), PATIENCE_S)
+    assert looked_past[0] == gc.get_freeze_count()
+    assert looked_past[1] > 10_000
 
 
 async def test_a_failed_warm_up_ends_the_serving() -> None:
