@@ -187,6 +187,7 @@ class Engine:
             if timer is not None:
                 timer.cancel()
             self._scheduler.give_up(job, Outcome.CANCELLED)
+            del job  # it has the error that this is in the traceback of
 
     def _expire(self, job: Job) -> None:
         if self._scheduler.give_up(job, Outcome.EXPIRED):

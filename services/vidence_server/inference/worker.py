@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 from vidence_server.core.errors import DomainError, Reason
+from vidence_server.core.spent_errors import free_locals
 from vidence_server.inference.batching import split, stack
 from vidence_server.inference.jobs import FunctionCall, Job, ModelStep
 from vidence_server.inference.scheduler import Batch, Scheduler
@@ -40,14 +42,21 @@ class Worker:
         try:
             results = execute(batch)
         except BaseException as error:  # noqa: BLE001 whatever a step raises belongs to the task that waits for it
+            free_locals(error)
             self._scheduler.finish(batch, failed=True)
-            for job in batch.jobs:
-                job.fail(_presentable(job, error))
+            _fail(batch.jobs, error)
         else:
             self._scheduler.finish(batch, failed=False)
             for job, result in zip(batch.jobs, results, strict=True):
                 job.succeed(result)
+        finally:
+            del batch  # its jobs have the error that this is in the traceback of
         return True
+
+
+def _fail(jobs: Sequence[Job], error: BaseException) -> None:
+    for job in jobs:
+        job.fail(_presentable(job, error))
 
 
 def execute(batch: Batch) -> list[Any]:

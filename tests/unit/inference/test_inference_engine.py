@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +150,35 @@ async def test_a_function_raises_its_own_errors(error: Exception) -> None:
             await engine.call(fail, step="decode")
         assert caught.value is error
         assert engine.statistics().calls["decode"].failed == 1
+
+
+@pytest.mark.requirement("R-ST6")
+async def test_a_failed_step_keeps_nothing_of_what_it_worked_on() -> None:
+    class Picture:
+        pass
+
+    pictures: list[weakref.ref[Picture]] = []
+
+    def fail() -> None:
+        picture = Picture()
+        pictures.append(weakref.ref(picture))
+        raise DomainError(Reason.IMAGE_CORRUPT, "broken")
+
+    async def attempt(engine: Engine, picture: Picture) -> None:
+        pictures.append(weakref.ref(picture))
+        with pytest.raises(DomainError):
+            await engine.call(fail, step="decode")
+
+    gc.collect()
+    gc.disable()
+    try:
+        async with started(FakeSession()) as engine:
+            for _ in range(3):
+                await attempt(engine, Picture())
+            await eventually(lambda: all(picture() is None for picture in pictures), within_s=10)
+    finally:
+        gc.enable()
+    assert len(pictures) == 6
 
 
 @pytest.mark.parametrize("error", [StopIteration(), SystemExit(3)])

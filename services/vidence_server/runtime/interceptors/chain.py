@@ -9,8 +9,8 @@ from typing import Any, Protocol, TypeAlias
 import grpc
 from google.protobuf.message import DecodeError
 
+from vidence_server.core.spent_errors import release
 from vidence_server.runtime.rpc import Method, current_rpc
-from vidence_server.runtime.spent_errors import release
 from vidence_server.runtime.status import REQUEST_ID_KEY
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]

@@ -8,9 +8,9 @@ import grpc
 import structlog
 
 from vidence_server.core.errors import DomainError, Reason
+from vidence_server.core.spent_errors import release
 from vidence_server.runtime.interceptors.chain import Behaviour, Context
 from vidence_server.runtime.rpc import Method, current_rpc
-from vidence_server.runtime.spent_errors import release
 from vidence_server.runtime.status import (
     defect,
     domain_error_of,
