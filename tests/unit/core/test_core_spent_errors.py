@@ -46,8 +46,8 @@ def caught(work: Callable[[], object]) -> Exception:
     try:
         work()
     except Exception as error:  # noqa: BLE001 - whatever the test raises
-        kept = error
-    return kept
+        return error
+    raise AssertionError("it did not fail")
 
 
 @pytest.mark.parametrize("freed", [free_locals, release])
