@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,13 @@ from typing import Any
 import grpc
 import pytest
 
+from eventually import eventually
 from fakes.capture import Camera, RunningCapture, capture_server, events_until, kinds
 from fakes.capture_scripts import scripted
 from fakes.runtime import error_info, status_of
 from vidence.capture.v1 import capture_service_pb2 as pb
 from vidence.capture.v1 import session_pb2
+from vidence_server.capture.frames import WaitingFrame
 
 GUESS = "a guess"
 
@@ -58,6 +61,23 @@ async def test_frames_that_cannot_be_looked_at_have_their_reasons(tmp_path: Path
 
 
 @pytest.mark.requirement("R-CA7")
+@pytest.mark.requirement("R-ST6")
+async def test_frames_that_were_refused_are_not_kept(tmp_path: Path) -> None:
+    async with capture_server(tmp_path) as server:
+        camera = await server.create()
+        gc.collect()
+        gc.disable()
+        try:
+            opening = pb.PushOpening(session_id=camera.session_id, session_token=camera.created.session_token)
+            broken = pb.Frame(encoded=b"no image", frame_number=1)
+            messages = [pb.PushFramesRequest(opening=opening), pb.PushFramesRequest(frame=broken)]
+            answer = await server.stub.PushFrames(iter(messages))
+            assert dict(answer.frames.refused_by_reason) == {"IMAGE_UNSUPPORTED": 1}
+            await eventually(lambda: not any(type(o) is WaitingFrame for o in gc.get_objects()), within_s=10)
+        finally:
+            gc.enable()
+
+
 async def test_frames_out_of_order_and_identical_ones_are_refused(tmp_path: Path) -> None:
     async with capture_server(tmp_path) as server:
         camera = await server.create()

@@ -25,6 +25,7 @@ from vidence_server.capture.record import SessionRecord
 from vidence_server.capture.teller import Step, StepTeller, Telling
 from vidence_server.core.clock import Clock
 from vidence_server.core.errors import DomainError, Reason
+from vidence_server.core.spent_errors import release
 
 _WARN_SUPERSEDED_S = 2.0
 _RECENT = 32
@@ -218,6 +219,7 @@ class LiveSession:
                 self._waiting.settle(Fate.UNNEEDED)
 
     def _refuse(self, frame: WaitingFrame, error: DomainError) -> None:
+        release(error)  # the frame has it, and its functions have the frame
         if not self.session.over:
             self.apply(self.session.refuse(error, self.now()))
         frame.refuse(error)
