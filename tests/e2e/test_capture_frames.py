@@ -10,6 +10,7 @@ from typing import Any
 import grpc
 import pytest
 
+from collector_off import collector_off
 from eventually import eventually
 from fakes.capture import Camera, RunningCapture, capture_server, events_until, kinds
 from fakes.capture_scripts import scripted
@@ -60,24 +61,20 @@ async def test_frames_that_cannot_be_looked_at_have_their_reasons(tmp_path: Path
         assert kinds(events).count("error") == len(said)
 
 
-@pytest.mark.requirement("R-CA7")
 @pytest.mark.requirement("R-ST6")
 async def test_frames_that_were_refused_are_not_kept(tmp_path: Path) -> None:
     async with capture_server(tmp_path) as server:
         camera = await server.create()
-        gc.collect()
-        gc.disable()
-        try:
+        with collector_off():
             opening = pb.PushOpening(session_id=camera.session_id, session_token=camera.created.session_token)
             broken = pb.Frame(encoded=b"no image", frame_number=1)
             messages = [pb.PushFramesRequest(opening=opening), pb.PushFramesRequest(frame=broken)]
             answer = await server.stub.PushFrames(iter(messages))
             assert dict(answer.frames.refused_by_reason) == {"IMAGE_UNSUPPORTED": 1}
             await eventually(lambda: not any(type(o) is WaitingFrame for o in gc.get_objects()), within_s=10)
-        finally:
-            gc.enable()
 
 
+@pytest.mark.requirement("R-CA7")
 async def test_frames_out_of_order_and_identical_ones_are_refused(tmp_path: Path) -> None:
     async with capture_server(tmp_path) as server:
         camera = await server.create()

@@ -19,8 +19,8 @@ pile up.
 def settled_heap() -> Iterator[None]:
     """Tells the collector that the process is ready: what exists now stays, and is not looked at again.
 
-    Modules, models and settings are hundreds of thousands of objects. To walk through them takes tens of
-    milliseconds, in which no stream gets anything, and a busy server would do so several times a second.
+    Modules, models and settings are hundreds of thousands of objects. While the collector walks through them
+    no stream gets anything, and the busier a server is the more often it does.
 
     Within the context; what is garbage by then is freed first, and at the end everything is as it was.
     """

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 import weakref
 from collections.abc import Callable, Iterator
 from traceback import extract_tb
 
 import pytest
 
+from collector_off import collector_off
 from vidence_server.core.spent_errors import free_locals, release
 
 pytestmark = pytest.mark.requirement("R-ST6")
@@ -20,10 +20,8 @@ class Picture:
 
 @pytest.fixture(autouse=True)
 def _no_collector() -> Iterator[None]:
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
+    with collector_off():
+        yield
 
 
 def failing(pictures: list[weakref.ref[Picture]]) -> None:
@@ -42,10 +40,11 @@ def decoding(pictures: list[weakref.ref[Picture]]) -> None:
     raise KeyError("byte")
 
 
-def caught(work: Callable[[], object]) -> Exception:
+def failed(pictures: list[weakref.ref[Picture]]) -> ValueError:
+    """The error of `failing`."""
     try:
-        work()
-    except Exception as error:  # noqa: BLE001 - whatever the test raises
+        failing(pictures)
+    except ValueError as error:
         return error
     raise AssertionError("it did not fail")
 
@@ -53,7 +52,7 @@ def caught(work: Callable[[], object]) -> Exception:
 @pytest.mark.parametrize("freed", [free_locals, release])
 def test_what_functions_held_is_gone(freed: Callable[[BaseException], None]) -> None:
     pictures: list[weakref.ref[Picture]] = []
-    error = caught(lambda: failing(pictures))
+    error = failed(pictures)
     group = ExceptionGroup("both", [error, KeyError("other")])
     assert [picture() is None for picture in pictures] == [False, False]
     freed(group)
@@ -62,7 +61,7 @@ def test_what_functions_held_is_gone(freed: Callable[[BaseException], None]) -> 
 
 
 def test_where_it_was_raised_can_be_told_until_it_is_released() -> None:
-    error = caught(lambda: failing([]))
+    error = failed([])
     free_locals(error)
     assert extract_tb(error.__traceback__)[-1].name == "failing"
     release(error)
@@ -70,10 +69,11 @@ def test_where_it_was_raised_can_be_told_until_it_is_released() -> None:
 
 
 def test_errors_that_refer_to_each_other_are_freed_once() -> None:
-    first, second = ValueError("a"), ValueError("b")
+    first, second = failed([]), failed([])
     first.__cause__, second.__cause__ = second, first
     free_locals(first)
     release(first)
+    assert (first.__traceback__, second.__traceback__) == (None, None)
 
 
 @pytest.mark.parametrize("freed", [free_locals, release])

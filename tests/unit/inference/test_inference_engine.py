@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import weakref
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from collector_off import collector_off
 from eventually import eventually
 from fakes.inference import (
     MODEL,
@@ -169,15 +169,11 @@ async def test_a_failed_step_keeps_nothing_of_what_it_worked_on() -> None:
         with pytest.raises(DomainError):
             await engine.call(fail, step="decode")
 
-    gc.collect()
-    gc.disable()
-    try:
+    with collector_off():
         async with started(FakeSession()) as engine:
             for _ in range(3):
                 await attempt(engine, Picture())
             await eventually(lambda: all(picture() is None for picture in pictures), within_s=10)
-    finally:
-        gc.enable()
     assert len(pictures) == 6
 
 

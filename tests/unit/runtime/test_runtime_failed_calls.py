@@ -12,6 +12,7 @@ from typing import Any
 import grpc
 import pytest
 
+from collector_off import collector_off
 from eventually import eventually
 from fakes.extraction_servicer import responses, start
 from fakes.runtime import Response, extraction_server, record
@@ -34,25 +35,27 @@ class Failing:
         self.pictures: list[weakref.ref[Picture]] = []
 
     async def source(self, _request: Any) -> AsyncIterator[Response]:
-        picture = self._picture()
+        picture = self.take()
         if self._begun:
             yield responses(start())[0]
-        self._look_at(picture)
+        self.look_at(picture)
 
     def read(self, _request: Any) -> pb.ReadDocumentResponse:
-        self._look_at(self._picture())
+        self.look_at(self.take())
         return pb.ReadDocumentResponse()
 
     def gone(self) -> bool:
         """Whether there were pictures and none is left."""
         return bool(self.pictures) and all(picture() is None for picture in self.pictures)
 
-    def _picture(self) -> Picture:
+    def take(self) -> Picture:
+        """A picture to work on."""
         picture = Picture()
         self.pictures.append(weakref.ref(picture))
         return picture
 
-    def _look_at(self, picture: Picture) -> None:
+    def look_at(self, picture: Picture) -> None:
+        """Fails."""
         try:
             raise KeyError(id(picture))
         except KeyError:
@@ -61,10 +64,8 @@ class Failing:
 
 @pytest.fixture
 def _no_collector() -> Iterator[None]:
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
+    with collector_off():
+        yield
 
 
 def refused() -> DomainError:
@@ -117,11 +118,11 @@ async def test_a_call_that_the_client_gave_up_leaves_nothing() -> None:
     waiting = asyncio.Event()
 
     async def source(request: Any) -> AsyncIterator[Response]:
-        picture = work._picture()
+        picture = work.take()
         yield responses(start())[0]
         waiting.set()
         await asyncio.Event().wait()
-        work._look_at(picture)
+        work.look_at(picture)
 
     async with extraction_server(source) as running:
         call = running.extraction.ExtractDocument(pb.ExtractDocumentRequest(content=b"x"))

@@ -7,6 +7,7 @@ import weakref
 
 import pytest
 
+from collector_off import collector_off
 from vidence_server.runtime.heap import settled_heap
 
 FROZEN_BY_PYTHON = gc.get_freeze_count()
@@ -33,14 +34,11 @@ def test_what_exists_is_left_alone_and_what_comes_later_is_freed() -> None:
 
 
 def test_garbage_is_freed_before_and_not_kept_for_ever() -> None:
-    gc.disable()
-    try:
+    with collector_off():
         garbage = tied()
         assert garbage() is not None
         with settled_heap():
             assert garbage() is None
-    finally:
-        gc.enable()
 
 
 def test_what_only_the_collector_frees_does_not_pile_up() -> None:

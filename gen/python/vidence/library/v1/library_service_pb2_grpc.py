@@ -218,7 +218,8 @@ class LibraryServiceServicer:
 
     def DeleteLibrary(self, request, context):
         """Deletes a library with all documents and faces; watchers get `library_deleted`, then the end of their stream.
-        Errors: LIBRARY_NOT_FOUND.
+        Errors: LIBRARY_NOT_FOUND, also after a call that failed in between, then once no face is left in the files either;
+        STORAGE_FAILED as `DeleteSubject`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -378,8 +379,8 @@ class LibraryServiceServicer:
         after a restart of the server, for an hour after the last checkpoint. Then: EXPORT_EXPIRED. The lines up to the
         checkpoint and those of the resumed export together are the whole export.
 
-        End: `export_complete`, then status OK; or `export_failed`, then the same status. An export that just stops was cut; over HTTP its
-        connection breaks.
+        End: `export_complete`, then status OK; or `export_failed`, then the same status. An export that just stops was
+        cut; over HTTP its connection breaks.
 
         Limits: about 256 KiB per message. Errors: LIBRARY_NOT_FOUND, EXPORT_TOKEN_INVALID, EXPORT_EXPIRED.
 
@@ -534,10 +535,10 @@ class LibraryServiceServicer:
     def DeleteSubject(self, request, context):
         """Deletes all templates of a subject. When it answers, no template is left in the server's database files. Errors:
         LIBRARY_NOT_FOUND; SUBJECT_NOT_FOUND, also after a call that failed in between, then once nothing is left in the
-        files either; STORAGE_FAILED with a retry delay where a reader holds up the erasure: nothing is found any more, but
-        bytes may be left in a file. The call is then to be repeated. PostgreSQL is the exception: its table is written anew, but its
-        write-ahead log, archives and base backups keep what was written until they are removed, old snapshots keep it until they
-        end, and a table that has not been written anew (VACUUM FULL, CLUSTER) may keep it on freed pages.
+        files either; STORAGE_FAILED with a retry delay where readers hold up the erasure: nothing is found any more, but
+        bytes may be left in a file. The call is then to be repeated. With PostgreSQL it waits up to 30 s for older transactions of
+        the database, and as long for readers of the table, which is then written anew. Its write-ahead log, archives and base
+        backups keep what was written until they are removed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -48,7 +48,8 @@ class LibraryServiceStub:
     """Changes a library's own properties; fields that are not set stay. Errors: LIBRARY_NOT_FOUND."""
     DeleteLibrary: _grpc.UnaryUnaryMultiCallable[_library_service_pb2.DeleteLibraryRequest, _library_service_pb2.DeleteLibraryResponse]
     """Deletes a library with all documents and faces; watchers get `library_deleted`, then the end of their stream.
-    Errors: LIBRARY_NOT_FOUND.
+    Errors: LIBRARY_NOT_FOUND, also after a call that failed in between, then once no face is left in the files either;
+    STORAGE_FAILED as `DeleteSubject`.
     """
     ReembedLibrary: _grpc.UnaryUnaryMultiCallable[_library_service_pb2.ReembedLibraryRequest, _library_service_pb2.ReembedLibraryResponse]
     """Changes all vectors of a library to another model, in the background: it goes on after a restart of the server.
@@ -160,8 +161,8 @@ class LibraryServiceStub:
     after a restart of the server, for an hour after the last checkpoint. Then: EXPORT_EXPIRED. The lines up to the
     checkpoint and those of the resumed export together are the whole export.
 
-    End: `export_complete`, then status OK; or `export_failed`, then the same status. An export that just stops was cut; over HTTP its
-    connection breaks.
+    End: `export_complete`, then status OK; or `export_failed`, then the same status. An export that just stops was
+    cut; over HTTP its connection breaks.
 
     Limits: about 256 KiB per message. Errors: LIBRARY_NOT_FOUND, EXPORT_TOKEN_INVALID, EXPORT_EXPIRED.
 
@@ -276,10 +277,10 @@ class LibraryServiceStub:
     DeleteSubject: _grpc.UnaryUnaryMultiCallable[_library_service_pb2.DeleteSubjectRequest, _library_service_pb2.DeleteSubjectResponse]
     """Deletes all templates of a subject. When it answers, no template is left in the server's database files. Errors:
     LIBRARY_NOT_FOUND; SUBJECT_NOT_FOUND, also after a call that failed in between, then once nothing is left in the
-    files either; STORAGE_FAILED with a retry delay where a reader holds up the erasure: nothing is found any more, but
-    bytes may be left in a file. The call is then to be repeated. PostgreSQL is the exception: its table is written anew, but its
-    write-ahead log, archives and base backups keep what was written until they are removed, old snapshots keep it until they
-    end, and a table that has not been written anew (VACUUM FULL, CLUSTER) may keep it on freed pages.
+    files either; STORAGE_FAILED with a retry delay where readers hold up the erasure: nothing is found any more, but
+    bytes may be left in a file. The call is then to be repeated. With PostgreSQL it waits up to 30 s for older transactions of
+    the database, and as long for readers of the table, which is then written anew. Its write-ahead log, archives and base
+    backups keep what was written until they are removed.
     """
     EraseSubject: _grpc.UnaryUnaryMultiCallable[_library_service_pb2.EraseSubjectRequest, _library_service_pb2.EraseSubjectResponse]
     """Erases everything that this service holds of a subject, for `ErasureService.PurgeSubject`, which asks all services.
@@ -310,7 +311,8 @@ class LibraryServiceAsyncStub(LibraryServiceStub):
     """Changes a library's own properties; fields that are not set stay. Errors: LIBRARY_NOT_FOUND."""
     DeleteLibrary: _aio.UnaryUnaryMultiCallable[_library_service_pb2.DeleteLibraryRequest, _library_service_pb2.DeleteLibraryResponse]  # type: ignore[assignment]
     """Deletes a library with all documents and faces; watchers get `library_deleted`, then the end of their stream.
-    Errors: LIBRARY_NOT_FOUND.
+    Errors: LIBRARY_NOT_FOUND, also after a call that failed in between, then once no face is left in the files either;
+    STORAGE_FAILED as `DeleteSubject`.
     """
     ReembedLibrary: _aio.UnaryUnaryMultiCallable[_library_service_pb2.ReembedLibraryRequest, _library_service_pb2.ReembedLibraryResponse]  # type: ignore[assignment]
     """Changes all vectors of a library to another model, in the background: it goes on after a restart of the server.
@@ -422,8 +424,8 @@ class LibraryServiceAsyncStub(LibraryServiceStub):
     after a restart of the server, for an hour after the last checkpoint. Then: EXPORT_EXPIRED. The lines up to the
     checkpoint and those of the resumed export together are the whole export.
 
-    End: `export_complete`, then status OK; or `export_failed`, then the same status. An export that just stops was cut; over HTTP its
-    connection breaks.
+    End: `export_complete`, then status OK; or `export_failed`, then the same status. An export that just stops was
+    cut; over HTTP its connection breaks.
 
     Limits: about 256 KiB per message. Errors: LIBRARY_NOT_FOUND, EXPORT_TOKEN_INVALID, EXPORT_EXPIRED.
 
@@ -538,10 +540,10 @@ class LibraryServiceAsyncStub(LibraryServiceStub):
     DeleteSubject: _aio.UnaryUnaryMultiCallable[_library_service_pb2.DeleteSubjectRequest, _library_service_pb2.DeleteSubjectResponse]  # type: ignore[assignment]
     """Deletes all templates of a subject. When it answers, no template is left in the server's database files. Errors:
     LIBRARY_NOT_FOUND; SUBJECT_NOT_FOUND, also after a call that failed in between, then once nothing is left in the
-    files either; STORAGE_FAILED with a retry delay where a reader holds up the erasure: nothing is found any more, but
-    bytes may be left in a file. The call is then to be repeated. PostgreSQL is the exception: its table is written anew, but its
-    write-ahead log, archives and base backups keep what was written until they are removed, old snapshots keep it until they
-    end, and a table that has not been written anew (VACUUM FULL, CLUSTER) may keep it on freed pages.
+    files either; STORAGE_FAILED with a retry delay where readers hold up the erasure: nothing is found any more, but
+    bytes may be left in a file. The call is then to be repeated. With PostgreSQL it waits up to 30 s for older transactions of
+    the database, and as long for readers of the table, which is then written anew. Its write-ahead log, archives and base
+    backups keep what was written until they are removed.
     """
     EraseSubject: _aio.UnaryUnaryMultiCallable[_library_service_pb2.EraseSubjectRequest, _library_service_pb2.EraseSubjectResponse]  # type: ignore[assignment]
     """Erases everything that this service holds of a subject, for `ErasureService.PurgeSubject`, which asks all services.
@@ -599,7 +601,8 @@ class LibraryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_library_service_pb2.DeleteLibraryResponse, _abc.Awaitable[_library_service_pb2.DeleteLibraryResponse]]:
         """Deletes a library with all documents and faces; watchers get `library_deleted`, then the end of their stream.
-        Errors: LIBRARY_NOT_FOUND.
+        Errors: LIBRARY_NOT_FOUND, also after a call that failed in between, then once no face is left in the files either;
+        STORAGE_FAILED as `DeleteSubject`.
         """
 
     @_abc_1.abstractmethod
@@ -777,8 +780,8 @@ class LibraryServiceServicer(metaclass=_abc_1.ABCMeta):
         after a restart of the server, for an hour after the last checkpoint. Then: EXPORT_EXPIRED. The lines up to the
         checkpoint and those of the resumed export together are the whole export.
 
-        End: `export_complete`, then status OK; or `export_failed`, then the same status. An export that just stops was cut; over HTTP its
-        connection breaks.
+        End: `export_complete`, then status OK; or `export_failed`, then the same status. An export that just stops was
+        cut; over HTTP its connection breaks.
 
         Limits: about 256 KiB per message. Errors: LIBRARY_NOT_FOUND, EXPORT_TOKEN_INVALID, EXPORT_EXPIRED.
 
@@ -953,10 +956,10 @@ class LibraryServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_library_service_pb2.DeleteSubjectResponse, _abc.Awaitable[_library_service_pb2.DeleteSubjectResponse]]:
         """Deletes all templates of a subject. When it answers, no template is left in the server's database files. Errors:
         LIBRARY_NOT_FOUND; SUBJECT_NOT_FOUND, also after a call that failed in between, then once nothing is left in the
-        files either; STORAGE_FAILED with a retry delay where a reader holds up the erasure: nothing is found any more, but
-        bytes may be left in a file. The call is then to be repeated. PostgreSQL is the exception: its table is written anew, but its
-        write-ahead log, archives and base backups keep what was written until they are removed, old snapshots keep it until they
-        end, and a table that has not been written anew (VACUUM FULL, CLUSTER) may keep it on freed pages.
+        files either; STORAGE_FAILED with a retry delay where readers hold up the erasure: nothing is found any more, but
+        bytes may be left in a file. The call is then to be repeated. With PostgreSQL it waits up to 30 s for older transactions of
+        the database, and as long for readers of the table, which is then written anew. Its write-ahead log, archives and base
+        backups keep what was written until they are removed.
         """
 
     @_abc_1.abstractmethod
